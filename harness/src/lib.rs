@@ -1,0 +1,1 @@
+//! The judge: scenarios, targets, invariants, reports; the gitops-conformance binary

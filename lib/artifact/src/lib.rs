@@ -1,0 +1,1 @@
+//! Deterministic tarballs, digests, storage layout, fetch and serve

@@ -1,0 +1,40 @@
+//! Every way the stack reaches the world.
+//!
+//! A component gets one [`Edges`], built for a cluster by the binary's `main` and for a simulated world by
+//! `sim/world`. What is not in here, the stack cannot do: no component opens a socket, reads the wall clock or
+//! draws a random number by itself.
+
+mod blocking;
+mod clock;
+mod disk;
+mod http;
+mod kube;
+mod listen;
+mod seed;
+
+pub use blocking::{Blocking, Caller, Cancelled};
+pub use clock::{Clock, Elapsed};
+pub use disk::DataDir;
+pub use http::{Body, BoxError, HttpClient, HttpError, body_from, empty_body};
+pub use kube::{Impersonate, impersonate};
+pub use listen::{HttpService, Listener, Serving};
+pub use seed::{Rng, Seed};
+
+/// Every way a component reaches the world. Cheap to clone.
+#[derive(Clone)]
+pub struct Edges {
+    /// The Kubernetes API, authenticated as the component's own ServiceAccount.
+    pub kube: ::kube::Client,
+    /// Outgoing HTTP: artifacts, Git over HTTP, registries, webhooks.
+    pub http: HttpClient,
+    /// Incoming HTTP: the component's own listeners.
+    pub listener: Listener,
+    /// The one writable directory.
+    pub disk: DataDir,
+    /// The time, virtual in a simulated world.
+    pub clock: Clock,
+    /// The source of jitter and of generated names.
+    pub seed: Seed,
+    /// How synchronous library code (libgit2) is run beside the async tasks.
+    pub blocking: Blocking,
+}

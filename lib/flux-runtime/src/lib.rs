@@ -1,0 +1,1 @@
+//! The reconcile shell that every controller shares: verdicts, status, events, queue

@@ -1,0 +1,1 @@
+//! Git transport over the edges; the only owner of libgit2

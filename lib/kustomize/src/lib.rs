@@ -1,0 +1,1 @@
+//! kustomize build, with vectors from kubectl kustomize

@@ -1,0 +1,1 @@
+//! Masterminds semantic versions and ranges, with vectors from Go

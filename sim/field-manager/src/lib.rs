@@ -1,0 +1,1 @@
+//! Structured merge and managedFields, with vectors of its own from kube-apiserver

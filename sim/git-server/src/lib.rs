@@ -1,0 +1,1 @@
+//! Git repositories built from fixture trees, served over smart HTTP in process

@@ -1,0 +1,1 @@
+//! Everything the product meets, from one seed

@@ -1,0 +1,1 @@
+//! The multi-call binary: one subcommand a component

@@ -1,0 +1,1 @@
+//! kustomize-controller: artifacts become applied objects

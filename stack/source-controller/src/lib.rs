@@ -1,0 +1,1 @@
+//! source-controller: sources become artifacts

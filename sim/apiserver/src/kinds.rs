@@ -3,7 +3,14 @@
 //! Everything here is a pure function of JSON values. Nothing looks into the store: values that the cluster
 //! hands out (cluster IPs, node ports, a Job's selector) are the business of the steps around it.
 
+mod defaults;
+mod quantity;
+mod shape;
 mod table;
+mod time;
+
+pub use defaults::{default, settle};
+pub use shape::mismatch;
 
 /// A built-in kind in one API version.
 #[derive(Debug, Clone, Copy)]

@@ -192,5 +192,5 @@ pub struct GitRepositoryStatus {
     pub observed_sparse_checkout: Option<Vec<String>>,
     /// The verification mode that the artifact was accepted with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_verification_mode: Option<GitVerificationMode>,
+    pub source_verification_mode: Option<String>,
 }

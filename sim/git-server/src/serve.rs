@@ -29,7 +29,7 @@ enum Endpoint {
     Refused,
 }
 
-fn route<'a>(request: &'a Request<Bytes>) -> Option<(&'a str, Endpoint)> {
+fn route(request: &Request<Bytes>) -> Option<(&str, Endpoint)> {
     let path = request.uri().path().trim_start_matches('/');
     let (repo, endpoint) = if let Some(repo) = path.strip_suffix("/info/refs") {
         let wanted = "service=git-upload-pack";

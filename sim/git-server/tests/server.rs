@@ -1,5 +1,7 @@
 //! The server against the genuine `git`.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},

@@ -1,0 +1,16 @@
+//! The generic registry: every resource goes through these functions, a strategy record says how kinds differ.
+
+mod create;
+mod delete;
+mod list;
+mod meta;
+mod patch;
+mod read;
+mod scale;
+mod update;
+mod watch;
+
+pub(crate) use delete::DeleteOptions;
+pub(crate) use list::Selection;
+pub(crate) use read::view;
+pub(crate) use watch::{Plan, event_for};

@@ -1,7 +1,8 @@
 //! OpenAPI definitions to the model.
 
 use crate::gosource::{self, Sources};
-use kube_schema::{Field, List, ListKind, Map, Node, Package, Patch, Scalar, Schema, TypeId};
+use kube_schema::codec::Package;
+use kube_schema::{Field, List, ListKind, Map, Node, Patch, Scalar, Schema, TypeId};
 use serde_json::{Map as Object, Value};
 use std::collections::BTreeMap;
 

@@ -10,7 +10,5 @@ mod scale;
 mod update;
 mod watch;
 
-pub(crate) use delete::DeleteOptions;
-pub(crate) use list::Selection;
 pub(crate) use read::view;
-pub(crate) use watch::{Plan, event_for};
+pub(crate) use watch::{Plan, bookmark, event_for, expired_event};

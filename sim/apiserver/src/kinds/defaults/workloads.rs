@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Members, empty, fill, object, text, unset};
+use crate::kinds::prepare::TEMPLATE_GENERATION;
 
 pub(super) fn rules(shape: &str, map: &mut Members) {
     match shape {
@@ -16,6 +17,7 @@ pub(super) fn rules(shape: &str, map: &mut Members) {
             fill(map, "revisionHistoryLimit", 10);
             rolling_update(map, "updateStrategy", json!(1), json!(0));
         }
+        "apps/v1.DaemonSet" => template_generation(map),
         "apps/v1.StatefulSetSpec" => stateful_set(map),
         "apps/v1.ReplicaSetSpec" => fill(map, "replicas", 1),
         "batch/v1.Job" => job(map),
@@ -115,5 +117,12 @@ pub(super) fn replication_controller(map: &mut Members) {
         && empty(spec, "selector")
     {
         spec.insert("selector".into(), labels);
+    }
+}
+
+/// The template's generation has no member: an annotation carries it, always.
+fn template_generation(map: &mut Members) {
+    if let Some(annotations) = object(map, "metadata").and_then(|m| object(m, "annotations")) {
+        annotations.entry(TEMPLATE_GENERATION).or_insert_with(|| Value::from("0"));
     }
 }

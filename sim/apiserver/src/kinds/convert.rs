@@ -40,7 +40,10 @@ const CORE_TO_EVENTS: &[(&str, &str)] = &[
 fn rename(object: &Value, names: &[(&str, &str)]) -> Value {
     let members = object.as_object().into_iter().flatten();
     let renamed = members.map(|(name, value)| {
-        let name = names.iter().find(|(old, _)| old == name).map_or(name.as_str(), |(_, new)| new);
+        let name = names
+            .iter()
+            .find(|(old, _)| old == name)
+            .map_or(name.as_str(), |(_, new)| new);
         (name.to_owned(), value.clone())
     });
     Value::Object(renamed.collect())
@@ -54,8 +57,14 @@ const CURRENT: &str = "autoscaling.alpha.kubernetes.io/current-metrics";
 /// What the old version has no member for, it carries in annotations.
 fn to_v1(object: &Value) -> Value {
     let mut out = object.clone();
-    let spec = out["spec"].as_object_mut().map(std::mem::take).unwrap_or_default();
-    let status = out["status"].as_object_mut().map(std::mem::take).unwrap_or_default();
+    let spec = out["spec"]
+        .as_object_mut()
+        .map(std::mem::take)
+        .unwrap_or_default();
+    let status = out["status"]
+        .as_object_mut()
+        .map(std::mem::take)
+        .unwrap_or_default();
     let mut annotations: Vec<(&str, String)> = Vec::new();
     let mut old = Map::new();
     for name in ["scaleTargetRef", "minReplicas", "maxReplicas"] {
@@ -63,33 +72,58 @@ fn to_v1(object: &Value) -> Value {
             old.insert(name.into(), value.clone());
         }
     }
-    let mut others = spec.get("metrics").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut others = spec
+        .get("metrics")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     if let Some(i) = others.iter().position(|m| percent(m, "target").is_some()) {
         let metric = others.remove(i);
-        old.insert("targetCPUUtilizationPercentage".into(), percent(&metric, "target").unwrap_or_default());
+        old.insert(
+            "targetCPUUtilizationPercentage".into(),
+            percent(&metric, "target").unwrap_or_default(),
+        );
     }
     if !others.is_empty() {
-        annotations.push((METRICS, Value::Array(others.iter().map(|m| metric_to_v1(m, "target")).collect()).to_string()));
+        annotations.push((
+            METRICS,
+            Value::Array(others.iter().map(|m| metric_to_v1(m, "target")).collect()).to_string(),
+        ));
     }
     if let Some(behavior) = spec.get("behavior") {
         annotations.push((BEHAVIOR, behavior_to_v1(behavior).to_string()));
     }
     let mut old_status = Map::new();
-    for name in ["observedGeneration", "lastScaleTime", "currentReplicas", "desiredReplicas"] {
+    for name in [
+        "observedGeneration",
+        "lastScaleTime",
+        "currentReplicas",
+        "desiredReplicas",
+    ] {
         if let Some(value) = status.get(name) {
             old_status.insert(name.into(), value.clone());
         }
     }
-    let mut current = status.get("currentMetrics").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut current = status
+        .get("currentMetrics")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     if let Some(i) = current.iter().position(|m| percent(m, "current").is_some()) {
         let metric = current.remove(i);
-        old_status.insert("currentCPUUtilizationPercentage".into(), percent(&metric, "current").unwrap_or_default());
+        old_status.insert(
+            "currentCPUUtilizationPercentage".into(),
+            percent(&metric, "current").unwrap_or_default(),
+        );
     }
     if !current.is_empty() {
         let list = current.iter().map(|m| metric_to_v1(m, "current")).collect();
         annotations.push((CURRENT, Value::Array(list).to_string()));
     }
-    if let Some(conditions) = status.get("conditions").filter(|c| c.as_array().is_some_and(|c| !c.is_empty())) {
+    if let Some(conditions) = status
+        .get("conditions")
+        .filter(|c| c.as_array().is_some_and(|c| !c.is_empty()))
+    {
         annotations.push((CONDITIONS, conditions.to_string()));
     }
     out["spec"] = Value::Object(old);
@@ -104,7 +138,11 @@ fn percent(metric: &Value, side: &str) -> Option<Value> {
     if metric.get("type")? != "Resource" || resource.get("name")? != "cpu" {
         return None;
     }
-    resource.get(side)?.get("averageUtilization").filter(|v| !v.is_null()).cloned()
+    resource
+        .get(side)?
+        .get("averageUtilization")
+        .filter(|v| !v.is_null())
+        .cloned()
 }
 
 /// A metric in the old version's form, in which the target is spread over members.
@@ -112,9 +150,14 @@ fn metric_to_v1(metric: &Value, side: &str) -> Value {
     let mut out = metric.clone();
     let prefix = if side == "target" { "target" } else { "current" };
     for source in ["resource", "containerResource"] {
-        let Some(map) = out.get_mut(source).and_then(Value::as_object_mut) else { continue };
+        let Some(map) = out.get_mut(source).and_then(Value::as_object_mut) else {
+            continue;
+        };
         if let Some(Value::Object(target)) = map.remove(side) {
-            for (from, to) in [("averageUtilization", "AverageUtilization"), ("averageValue", "AverageValue")] {
+            for (from, to) in [
+                ("averageUtilization", "AverageUtilization"),
+                ("averageValue", "AverageValue"),
+            ] {
                 if let Some(value) = target.get(from) {
                     map.insert(format!("{prefix}{to}"), value.clone());
                 }
@@ -127,7 +170,9 @@ fn metric_to_v1(metric: &Value, side: &str) -> Value {
 fn behavior_to_v1(behavior: &Value) -> Value {
     let mut out = Map::new();
     for (from, to) in [("scaleUp", "ScaleUp"), ("scaleDown", "ScaleDown")] {
-        let Some(rules) = behavior.get(from).and_then(Value::as_object) else { continue };
+        let Some(rules) = behavior.get(from).and_then(Value::as_object) else {
+            continue;
+        };
         let policies: Vec<Value> = rules
             .get("policies")
             .and_then(Value::as_array)
@@ -162,17 +207,31 @@ fn annotate(object: &mut Value, annotations: Vec<(&str, String)>) {
 
 fn to_v2(object: &Value) -> Value {
     let mut out = object.clone();
-    let spec = out["spec"].as_object_mut().map(std::mem::take).unwrap_or_default();
-    let status = out["status"].as_object_mut().map(std::mem::take).unwrap_or_default();
+    let spec = out["spec"]
+        .as_object_mut()
+        .map(std::mem::take)
+        .unwrap_or_default();
+    let status = out["status"]
+        .as_object_mut()
+        .map(std::mem::take)
+        .unwrap_or_default();
     let mut carried = |name: &str| -> Option<Value> {
         let text = out["metadata"]["annotations"].as_object_mut()?.remove(name)?;
         serde_json::from_str(text.as_str()?).ok()
     };
-    let extra = [carried(METRICS), carried(BEHAVIOR), carried(CURRENT), carried(CONDITIONS)];
+    let extra = [
+        carried(METRICS),
+        carried(BEHAVIOR),
+        carried(CURRENT),
+        carried(CONDITIONS),
+    ];
     let [metrics, behavior, current, conditions] = extra;
     let mut new = spec.clone();
     let mut list: Vec<Value> = Vec::new();
-    if let Some(value) = new.remove("targetCPUUtilizationPercentage").filter(|v| !v.is_null()) {
+    if let Some(value) = new
+        .remove("targetCPUUtilizationPercentage")
+        .filter(|v| !v.is_null())
+    {
         list.push(json!({"type": "Resource", "resource": {
             "name": "cpu", "target": {"type": "Utilization", "averageUtilization": value}}}));
     }
@@ -187,14 +246,24 @@ fn to_v2(object: &Value) -> Value {
     }
     let mut new_status = status.clone();
     let mut seen: Vec<Value> = Vec::new();
-    if let Some(value) = new_status.remove("currentCPUUtilizationPercentage").filter(|v| !v.is_null()) {
+    if let Some(value) = new_status
+        .remove("currentCPUUtilizationPercentage")
+        .filter(|v| !v.is_null())
+    {
         seen.push(json!({"type": "Resource", "resource": {
             "name": "cpu", "current": {"averageUtilization": value}}}));
     }
     for metric in current.as_ref().and_then(Value::as_array).into_iter().flatten() {
         seen.push(metric_to_v2(metric, "current"));
     }
-    new_status.insert("currentMetrics".into(), if seen.is_empty() { Value::Null } else { Value::Array(seen) });
+    new_status.insert(
+        "currentMetrics".into(),
+        if seen.is_empty() {
+            Value::Null
+        } else {
+            Value::Array(seen)
+        },
+    );
     if let Some(conditions) = conditions {
         new_status.insert("conditions".into(), conditions);
     }
@@ -206,7 +275,9 @@ fn to_v2(object: &Value) -> Value {
 fn metric_to_v2(metric: &Value, side: &str) -> Value {
     let mut out = metric.clone();
     for source in ["resource", "containerResource"] {
-        let Some(map) = out.get_mut(source).and_then(Value::as_object_mut) else { continue };
+        let Some(map) = out.get_mut(source).and_then(Value::as_object_mut) else {
+            continue;
+        };
         let mut target = Map::new();
         if let Some(value) = map.remove(&format!("{side}AverageUtilization")) {
             target.insert("averageUtilization".into(), value);
@@ -214,7 +285,9 @@ fn metric_to_v2(metric: &Value, side: &str) -> Value {
         }
         if let Some(value) = map.remove(&format!("{side}AverageValue")) {
             target.insert("averageValue".into(), value);
-            target.entry("type").or_insert_with(|| Value::from("AverageValue"));
+            target
+                .entry("type")
+                .or_insert_with(|| Value::from("AverageValue"));
         }
         if side == "current" {
             target.remove("type");
@@ -227,7 +300,9 @@ fn metric_to_v2(metric: &Value, side: &str) -> Value {
 fn behavior_to_v2(behavior: &Value) -> Value {
     let mut out = Map::new();
     for (from, to) in [("ScaleUp", "scaleUp"), ("ScaleDown", "scaleDown")] {
-        let Some(rules) = behavior.get(from).and_then(Value::as_object) else { continue };
+        let Some(rules) = behavior.get(from).and_then(Value::as_object) else {
+            continue;
+        };
         let mut new = Map::new();
         for (old, name) in [
             ("StabilizationWindowSeconds", "stabilizationWindowSeconds"),
@@ -238,7 +313,11 @@ fn behavior_to_v2(behavior: &Value) -> Value {
                 new.insert(name.into(), value.clone());
             }
         }
-        let policies = rules.get("Policies").and_then(Value::as_array).into_iter().flatten();
+        let policies = rules
+            .get("Policies")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         let policies: Vec<Value> = policies
             .map(|p| json!({"type": p["Type"], "value": p["Value"], "periodSeconds": p["PeriodSeconds"]}))
             .collect();

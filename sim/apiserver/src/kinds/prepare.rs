@@ -23,7 +23,11 @@ pub fn prepare_create(kind: &Kind, object: &mut Value) {
             set_template_generation(object, 1);
         }
         "Job" => job_selector(object),
-        "PersistentVolumeClaim" => data_source(object),
+        "PersistentVolume" => finalizer(object, "kubernetes.io/pv-protection"),
+        "PersistentVolumeClaim" => {
+            data_source(object);
+            finalizer(object, "kubernetes.io/pvc-protection");
+        }
         "Pod" => pod::create(object),
         "ServiceAccount" => secret_references(object),
         "CertificateSigningRequest" => {
@@ -77,9 +81,15 @@ fn keep_for_status(kind: &Kind, subresource: &str, new: &mut Value, old: &Value)
         "Deployment" => &["labels"],
         "Pod" => &["deletionTimestamp", "ownerReferences"],
         "APIService" => &["labels", "annotations", "finalizers", "ownerReferences"],
-        "ValidatingAdmissionPolicy" | "ResourceClaim" | "ServiceCIDR" | "VolumeAttachment" => {
-            &["deletionTimestamp", "generation", "selfLink", "labels", "annotations", "finalizers", "ownerReferences"]
-        }
+        "ValidatingAdmissionPolicy" | "ResourceClaim" | "ServiceCIDR" | "VolumeAttachment" => &[
+            "deletionTimestamp",
+            "generation",
+            "selfLink",
+            "labels",
+            "annotations",
+            "finalizers",
+            "ownerReferences",
+        ],
         "FlowSchema" | "PriorityLevelConfiguration" => {
             let managed = new.pointer("/metadata/managedFields").cloned();
             copy(new, old, "", "metadata");
@@ -113,7 +123,9 @@ fn reset_status(kind: &Kind, object: &mut Value) {
         "APIService" if object.pointer("/spec/service").is_none_or(Value::is_null) => json!({"conditions": [{
             "type": "Available", "status": "True", "lastTransitionTime": now, "reason": "Local",
             "message": "Local APIServices are always available"}]}),
-        "CustomResourceDefinition" => json!({"conditions": null, "acceptedNames": {"plural": "", "kind": ""}}),
+        "CustomResourceDefinition" => {
+            json!({"conditions": null, "acceptedNames": {"plural": "", "kind": ""}})
+        }
         _ if kind.has_status() => json!({}),
         _ => return,
     };
@@ -136,8 +148,24 @@ fn namespace_finalizer(object: &mut Value) {
     }
 }
 
+/// Storage that is in use must not vanish.
+fn finalizer(object: &mut Value, name: &str) {
+    let Some(metadata) = metadata(object) else { return };
+    let finalizers = metadata.entry("finalizers").or_insert_with(|| json!([]));
+    if let Some(list) = finalizers.as_array_mut()
+        && !list.iter().any(|f| f == name)
+    {
+        list.push(Value::from(name));
+    }
+}
+
 fn annotation(object: &Value, name: &str) -> Option<i64> {
-    object.pointer("/metadata/annotations")?.get(name)?.as_str()?.parse().ok()
+    object
+        .pointer("/metadata/annotations")?
+        .get(name)?
+        .as_str()?
+        .parse()
+        .ok()
 }
 
 fn set_template_generation(object: &mut Value, generation: i64) {
@@ -147,26 +175,44 @@ fn set_template_generation(object: &mut Value, generation: i64) {
 }
 
 /// A Job without a selector of its own selects its pods by its uid.
+///
+/// QUIRK: labels that the Job took from its template are the same map in the genuine server, and get the same
+/// additions. DIFFERENCE: labels that the client gave equal to those of the template are not told from them.
 fn job_selector(object: &mut Value) {
     if object.pointer("/spec/manualSelector") == Some(&Value::Bool(true)) {
         return;
     }
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |pointer: &str| {
+        object
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let (name, uid) = (text("/metadata/name"), text("/metadata/uid"));
+    let own = object.pointer("/metadata/labels").cloned();
+    let shared = own.is_none() || own.as_ref() == object.pointer("/spec/template/metadata/labels");
     let Some(spec) = child(object, "spec") else { return };
-    let template = member(spec, "template").and_then(|t| member(t, "metadata"));
-    if let Some(labels) = template.and_then(|m| member(m, "labels")) {
-        for (label, value) in [
-            ("job-name", &name),
-            ("batch.kubernetes.io/job-name", &name),
-            ("controller-uid", &uid),
-            ("batch.kubernetes.io/controller-uid", &uid),
-        ] {
-            labels.entry(label).or_insert_with(|| Value::from(value.clone()));
-        }
-    }
     if let Some(labels) = member(spec, "selector").and_then(|s| member(s, "matchLabels")) {
-        labels.entry("batch.kubernetes.io/controller-uid").or_insert_with(|| Value::from(uid));
+        labels
+            .entry("batch.kubernetes.io/controller-uid")
+            .or_insert_with(|| Value::from(uid.clone()));
+    }
+    let template = member(spec, "template").and_then(|t| member(t, "metadata"));
+    let Some(labels) = template.and_then(|m| member(m, "labels")) else {
+        return;
+    };
+    for (label, value) in [
+        ("job-name", &name),
+        ("batch.kubernetes.io/job-name", &name),
+        ("controller-uid", &uid),
+        ("batch.kubernetes.io/controller-uid", &uid),
+    ] {
+        labels.entry(label).or_insert_with(|| Value::from(value.clone()));
+    }
+    let labels = Value::Object(labels.clone());
+    if shared && let Some(metadata) = metadata(object) {
+        metadata.insert("labels".into(), labels);
     }
 }
 
@@ -179,15 +225,22 @@ fn data_source(object: &mut Value) {
         (Some(source), None) => {
             let group = source.get("apiGroup").and_then(Value::as_str).unwrap_or_default();
             let kind = source.get("kind").and_then(Value::as_str).unwrap_or_default();
-            if matches!((group, kind), ("", "PersistentVolumeClaim") | ("snapshot.storage.k8s.io", "VolumeSnapshot"))
-            {
+            if matches!(
+                (group, kind),
+                ("", "PersistentVolumeClaim") | ("snapshot.storage.k8s.io", "VolumeSnapshot")
+            ) {
                 spec.insert("dataSourceRef".into(), source);
             } else {
                 spec.remove("dataSource");
             }
         }
         (None, Some(Value::Object(mut reference))) => {
-            if reference.get("namespace").and_then(Value::as_str).unwrap_or_default().is_empty() {
+            if reference
+                .get("namespace")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .is_empty()
+            {
                 reference.remove("namespace");
                 spec.insert("dataSource".into(), Value::Object(reference));
             }
@@ -206,9 +259,16 @@ fn secret_references(object: &mut Value) {
 
 fn stored_version(object: &mut Value) {
     let versions = object.pointer("/spec/versions").and_then(Value::as_array);
-    let storage = versions.into_iter().flatten().find(|v| v.get("storage") == Some(&Value::Bool(true)));
-    let Some(name) = storage.and_then(|v| v.get("name")).cloned() else { return };
-    let Some(status) = child(object, "status") else { return };
+    let storage = versions
+        .into_iter()
+        .flatten()
+        .find(|v| v.get("storage") == Some(&Value::Bool(true)));
+    let Some(name) = storage.and_then(|v| v.get("name")).cloned() else {
+        return;
+    };
+    let Some(status) = child(object, "status") else {
+        return;
+    };
     let stored = status.entry("storedVersions").or_insert_with(|| json!([]));
     if stored.is_null() {
         *stored = json!([]);
@@ -223,7 +283,9 @@ fn stored_version(object: &mut Value) {
 /// The time of a volume's last change of phase is kept as long as the phase is.
 fn phase_transition(new: &mut Value, old: &Value) {
     if new.pointer("/status/phase") == old.pointer("/status/phase")
-        && new.pointer("/status/lastPhaseTransitionTime").is_none_or(Value::is_null)
+        && new
+            .pointer("/status/lastPhaseTransitionTime")
+            .is_none_or(Value::is_null)
     {
         copy(new, old, "/status", "lastPhaseTransitionTime");
     }
@@ -237,7 +299,9 @@ pub(super) fn amount(value: Option<&Value>) -> Option<quantity::Quantity> {
 /// Takes a member from the old object, also its absence.
 fn copy(new: &mut Value, old: &Value, parent: &str, name: &str) {
     let value = old.pointer(parent).and_then(|p| p.get(name)).cloned();
-    let Some(map) = new.pointer_mut(parent).and_then(Value::as_object_mut) else { return };
+    let Some(map) = new.pointer_mut(parent).and_then(Value::as_object_mut) else {
+        return;
+    };
     match value {
         Some(value) => map.insert(name.to_owned(), value),
         None => map.remove(name),

@@ -13,10 +13,19 @@ pub fn reset_fields(kind: &Kind, subresource: &str) -> &'static [&'static [&'sta
         ("CertificateSigningRequest", "approval") => &[SPEC, &["status", "certificate"]],
         (_, "" | "finalize") if kind.has_status() => &[STATUS],
         ("Deployment", "status") => &[SPEC, &["metadata", "labels"]],
-        ("Pod", "status") => &[SPEC, &["metadata", "deletionTimestamp"], &["metadata", "ownerReferences"]],
+        ("Pod", "status") => &[
+            SPEC,
+            &["metadata", "deletionTimestamp"],
+            &["metadata", "ownerReferences"],
+        ],
         (
-            "ValidatingAdmissionPolicy" | "FlowSchema" | "PriorityLevelConfiguration" | "ResourceClaim"
-            | "ServiceCIDR" | "VolumeAttachment" | "APIService",
+            "ValidatingAdmissionPolicy"
+            | "FlowSchema"
+            | "PriorityLevelConfiguration"
+            | "ResourceClaim"
+            | "ServiceCIDR"
+            | "VolumeAttachment"
+            | "APIService",
             "status",
         ) => &[METADATA, SPEC],
         (_, "status") => &[SPEC],

@@ -56,15 +56,24 @@ fn stateful_set(spec: &mut Members) {
             && let Some(Value::Object(rolling)) = strategy.get_mut("rollingUpdate")
         {
             fill(rolling, "partition", 0);
-            rolling.entry("maxUnavailable").or_insert_with(|| Value::from(1));
         }
     }
+    claims(spec);
     if let Some(retention) = object(spec, "persistentVolumeClaimRetentionPolicy") {
         fill(retention, "whenDeleted", "Retain");
         fill(retention, "whenScaled", "Retain");
     }
     fill(spec, "replicas", 1);
     fill(spec, "revisionHistoryLimit", 10);
+}
+
+/// Claims inside a set say what they are.
+fn claims(spec: &mut Members) {
+    let claims = spec.get_mut("volumeClaimTemplates").and_then(Value::as_array_mut);
+    for claim in claims.into_iter().flatten().filter_map(Value::as_object_mut) {
+        claim.insert("apiVersion".into(), Value::from("v1"));
+        claim.insert("kind".into(), Value::from("PersistentVolumeClaim"));
+    }
 }
 
 fn job(map: &mut Members) {
@@ -123,6 +132,8 @@ pub(super) fn replication_controller(map: &mut Members) {
 /// The template's generation has no member: an annotation carries it, always.
 fn template_generation(map: &mut Members) {
     if let Some(annotations) = object(map, "metadata").and_then(|m| object(m, "annotations")) {
-        annotations.entry(TEMPLATE_GENERATION).or_insert_with(|| Value::from("0"));
+        annotations
+            .entry(TEMPLATE_GENERATION)
+            .or_insert_with(|| Value::from("0"));
     }
 }

@@ -24,7 +24,10 @@ pub(super) fn update(kind: &Kind, new: &mut Value, old: &Value) {
         Generation::ContentOrLabels => differs("/metadata/labels") || content(new) != content(old),
     };
     if moved {
-        let before = old.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or_default();
+        let before = old
+            .pointer("/metadata/generation")
+            .and_then(Value::as_i64)
+            .unwrap_or_default();
         set(new, before + 1);
     }
 }
@@ -36,7 +39,12 @@ fn empty(value: &Value) -> bool {
 }
 
 fn content(object: &Value) -> Vec<(&String, &Value)> {
-    object.as_object().into_iter().flatten().filter(|(name, _)| *name != "metadata").collect()
+    object
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| *name != "metadata")
+        .collect()
 }
 
 fn set(object: &mut Value, generation: i64) {

@@ -6,7 +6,10 @@ use super::{amount, child, copy};
 
 pub(super) fn create(object: &mut Value) {
     let class = quality(object);
-    let gated = object.pointer("/spec/schedulingGates").and_then(Value::as_array).is_some_and(|g| !g.is_empty());
+    let gated = object
+        .pointer("/spec/schedulingGates")
+        .and_then(Value::as_array)
+        .is_some_and(|g| !g.is_empty());
     if let Some(status) = child(object, "status") {
         status.insert("phase".into(), Value::from("Pending"));
         status.insert("qosClass".into(), Value::from(class));
@@ -24,13 +27,20 @@ pub(super) fn create(object: &mut Value) {
 /// The class of service follows from the requests and limits of all containers.
 fn quality(object: &Value) -> &'static str {
     let spec = &object["spec"];
-    if let Some(resources) = spec.get("resources").filter(|r| r.as_object().is_some_and(|r| !r.is_empty())) {
+    if let Some(resources) = spec
+        .get("resources")
+        .filter(|r| r.as_object().is_some_and(|r| !r.is_empty()))
+    {
         return class(std::iter::once(resources));
     }
     let none = Value::Null;
     let lists = ["containers", "initContainers"].map(|l| spec.get(l).and_then(Value::as_array));
-    let resources: Vec<&Value> =
-        lists.into_iter().flatten().flatten().map(|c| c.get("resources").unwrap_or(&none)).collect();
+    let resources: Vec<&Value> = lists
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|c| c.get("resources").unwrap_or(&none))
+        .collect();
     class(resources.into_iter())
 }
 
@@ -55,10 +65,17 @@ fn class<'a>(resources: impl Iterator<Item = &'a Value>) -> &'static str {
 
 /// Label keys that a term or constraint names become requirements with the pod's own values.
 fn match_label_keys(object: &mut Value) {
-    let labels = object.pointer("/metadata/labels").and_then(Value::as_object).cloned().unwrap_or_default();
+    let labels = object
+        .pointer("/metadata/labels")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
     for kind in ["podAffinity", "podAntiAffinity"] {
         for (list, inner) in [
-            ("preferredDuringSchedulingIgnoredDuringExecution", Some("podAffinityTerm")),
+            (
+                "preferredDuringSchedulingIgnoredDuringExecution",
+                Some("podAffinityTerm"),
+            ),
             ("requiredDuringSchedulingIgnoredDuringExecution", None),
         ] {
             let terms = object.pointer_mut(&format!("/spec/affinity/{kind}/{list}"));
@@ -74,15 +91,23 @@ fn match_label_keys(object: &mut Value) {
             }
         }
     }
-    let constraints = object.pointer_mut("/spec/topologySpreadConstraints").and_then(Value::as_array_mut);
+    let constraints = object
+        .pointer_mut("/spec/topologySpreadConstraints")
+        .and_then(Value::as_array_mut);
     for constraint in constraints.into_iter().flatten().filter_map(Value::as_object_mut) {
         require(constraint, "matchLabelKeys", "In", &labels);
     }
 }
 
 fn require(term: &mut Map<String, Value>, keys: &str, operator: &str, labels: &Map<String, Value>) {
-    let keys = term.get(keys).and_then(Value::as_array).cloned().unwrap_or_default();
-    let Some(selector) = term.get_mut("labelSelector").and_then(Value::as_object_mut) else { return };
+    let keys = term
+        .get(keys)
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let Some(selector) = term.get_mut("labelSelector").and_then(Value::as_object_mut) else {
+        return;
+    };
     for key in keys.iter().filter_map(Value::as_str) {
         let Some(value) = labels.get(key) else { continue };
         let requirements = selector.entry("matchExpressions").or_insert_with(|| json!([]));
@@ -99,14 +124,23 @@ pub(super) fn status(new: &mut Value, old: &Value) {
             copy(new, old, "/status", name);
         }
     }
-    let known = old.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let known = old
+        .pointer("/status/conditions")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     let mut used = vec![false; known.len()];
-    let conditions = new.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
+    let conditions = new
+        .pointer_mut("/status/conditions")
+        .and_then(Value::as_array_mut);
     for condition in conditions.into_iter().flatten().filter_map(Value::as_object_mut) {
         let found = (0..known.len()).find(|i| !used[*i] && known[*i].get("type") == condition.get("type"));
         let Some(i) = found else { continue };
         used[i] = true;
-        if let (None, Some(generation)) = (condition.get("observedGeneration"), known[i].get("observedGeneration")) {
+        if let (None, Some(generation)) = (
+            condition.get("observedGeneration"),
+            known[i].get("observedGeneration"),
+        ) {
             condition.insert("observedGeneration".into(), generation.clone());
         }
     }
@@ -126,11 +160,21 @@ pub(super) fn subresource(name: &str, new: &mut Value, old: &Value) {
     }
     copy(new, old, "", "spec");
     copy(new, old, "", "status");
-    for member in ["deletionTimestamp", "labels", "annotations", "finalizers", "ownerReferences"] {
+    for member in [
+        "deletionTimestamp",
+        "labels",
+        "annotations",
+        "finalizers",
+        "ownerReferences",
+    ] {
         copy(new, old, "/metadata", member);
     }
     let Some(kept) = child(new, "spec") else { return };
-    let taken: &[&str] = if name == "resize" { &["resources"] } else { &["ephemeralContainers"] };
+    let taken: &[&str] = if name == "resize" {
+        &["resources"]
+    } else {
+        &["ephemeralContainers"]
+    };
     for member in taken {
         match spec.get(*member) {
             Some(value) => kept.insert((*member).to_owned(), value.clone()),
@@ -139,8 +183,16 @@ pub(super) fn subresource(name: &str, new: &mut Value, old: &Value) {
     }
     if name == "resize" {
         for list in ["containers", "initContainers"] {
-            let sizes = spec.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
-            let containers = kept.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+            let sizes = spec
+                .get(list)
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default();
+            let containers = kept
+                .get_mut(list)
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten();
             for (container, size) in containers.filter_map(Value::as_object_mut).zip(sizes) {
                 for member in ["resources", "resizePolicy"] {
                     match size.get(member) {
@@ -151,5 +203,4 @@ pub(super) fn subresource(name: &str, new: &mut Value, old: &Value) {
             }
         }
     }
-
 }

@@ -3,8 +3,12 @@
 use serde_json::{Map, Value, json};
 
 pub(super) fn update(new: &mut Value, old: &Value) {
-    let Some(before) = old.get("spec").and_then(Value::as_object) else { return };
-    let Some(spec) = new.get_mut("spec").and_then(Value::as_object_mut) else { return };
+    let Some(before) = old.get("spec").and_then(Value::as_object) else {
+        return;
+    };
+    let Some(spec) = new.get_mut("spec").and_then(Value::as_object_mut) else {
+        return;
+    };
     let (was, is) = (text(before, "type"), text(spec, "type"));
     if was != "ExternalName" && is == "ExternalName" {
         if same(spec, before, "clusterIP") && same(spec, before, "clusterIPs") {
@@ -39,7 +43,10 @@ pub(super) fn update(new: &mut Value, old: &Value) {
 }
 
 fn external(kind: &str, spec: &Map<String, Value>) -> bool {
-    let addresses = spec.get("externalIPs").and_then(Value::as_array).is_some_and(|a| !a.is_empty());
+    let addresses = spec
+        .get("externalIPs")
+        .and_then(Value::as_array)
+        .is_some_and(|a| !a.is_empty());
     node_ports(kind) || (kind == "ClusterIP" && addresses)
 }
 
@@ -50,7 +57,12 @@ fn node_ports(kind: &str) -> bool {
 fn drop_node_ports(spec: &mut Map<String, Value>, before: &Map<String, Value>) {
     let numbers = |spec: &Map<String, Value>| -> Vec<i64> {
         let ports = spec.get("ports").and_then(Value::as_array);
-        ports.into_iter().flatten().filter_map(|p| p.get("nodePort")?.as_i64()).filter(|n| *n != 0).collect()
+        ports
+            .into_iter()
+            .flatten()
+            .filter_map(|p| p.get("nodePort")?.as_i64())
+            .filter(|n| *n != 0)
+            .collect()
     };
     let known = numbers(before);
     if numbers(spec).iter().all(|n| known.contains(n)) {
@@ -62,7 +74,10 @@ fn drop_node_ports(spec: &mut Map<String, Value>, before: &Map<String, Value>) {
 }
 
 fn text(spec: &Map<String, Value>, name: &str) -> String {
-    spec.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+    spec.get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn same(spec: &Map<String, Value>, before: &Map<String, Value>, name: &str) -> bool {

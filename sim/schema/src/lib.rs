@@ -5,11 +5,14 @@
 
 mod builtin;
 mod codec;
+mod document;
+pub mod gotext;
 pub mod limits;
 mod structural;
 
 pub use builtin::{Builtin, Kinds, builtin, minors};
 pub use codec::{CodecError, Dictionary, Package, decode, encode};
+pub use document::{Document, SyntaxError, read_json};
 pub use structural::{StructuralError, structural, untyped};
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -96,8 +96,7 @@ impl Call<'_> {
             let applied = self.apply_body()?;
             fields::scale_apply(self, &old, &applied)?
         } else {
-            let patched = self.patched_scale(kind, &old)?;
-            let patched = self.accept_scale(patched)?;
+            let patched = self.patched(kind, &old)?;
             fields::scale_update(self, &old, patched)
         };
         self.rescale(&stored, &new)

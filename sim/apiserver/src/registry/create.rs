@@ -1,0 +1,82 @@
+//! Creating objects.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{
+    meta::metadata,
+    read::{stored_form, view},
+};
+use crate::{
+    admission,
+    call::Call,
+    failure::{Failure, Outcome},
+    fields, strategy,
+    store::Key,
+};
+
+impl Call<'_> {
+    pub(crate) fn create(&mut self) -> Outcome<(u16, Arc<Value>)> {
+        self.write_options("CreateOptions")?;
+        if self.target.subresource == "binding" {
+            return self.bind();
+        }
+        let mut object = self.decode(None)?;
+        self.check_namespace(&mut object)?;
+        self.drop_duplicate_owners(&mut object);
+        self.fill_system_fields(&mut object);
+        self.generate_name(&mut object);
+        strategy::default(&self.resource, &mut object);
+        let empty = self.empty_live(&object);
+        let object = fields::update(self, &empty, object);
+        let created = self.insert(object)?;
+        Ok((201, created))
+    }
+
+    /// The object that managers are compared with when there is none yet.
+    pub(crate) fn empty_live(&self, object: &Value) -> Value {
+        let mut empty = json!({
+            "apiVersion": self.resource.api_version(),
+            "kind": self.resource.kind,
+            "metadata": { "name": manifest::object::name(object) },
+        });
+        if self.resource.namespaced {
+            metadata(&mut empty).insert("namespace".into(), self.target.namespace.clone().into());
+        }
+        empty
+    }
+
+    /// The part of a creation that PUT and apply share: admission, strategy, validation, storage.
+    pub(crate) fn insert(&mut self, mut object: Value) -> Outcome<Arc<Value>> {
+        admission::mutate(self, &mut object, None)?;
+        let resource = Arc::clone(&self.resource);
+        strategy::prepare_create(&resource, &mut object);
+        let causes = strategy::validate(self.core, &resource, "", &object, None);
+        if !causes.is_empty() {
+            return Err(self.invalid(manifest::object::name(&object), &causes));
+        }
+        self.warnings.extend(strategy::warnings(&resource, &object, None));
+        admission::validate(self, &object, None)?;
+        admission::allocate(self, &mut object, None)?;
+        let key = Key::new(manifest::object::namespace(&object), manifest::object::name(&object));
+        if let Some(existing) = self.core.stored(&resource.table, &key) {
+            return Err(self.exists(&existing));
+        }
+        if self.dry_run {
+            return Ok(Arc::new(object));
+        }
+        let stored = self.core.put(&resource, key, stored_form(&resource, object));
+        Ok(view(&resource, &stored))
+    }
+
+    fn exists(&self, existing: &Value) -> Box<Failure> {
+        let gvr = &self.target.gvr;
+        let name = manifest::object::name(existing);
+        let mut failure = Failure::already_exists(&gvr.group, &gvr.resource, name);
+        if !manifest::object::deletion_timestamp(existing).is_empty() {
+            failure.message = format!("object is being deleted: {}", failure.message);
+        }
+        failure
+    }
+}

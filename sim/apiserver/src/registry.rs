@@ -1,5 +1,6 @@
 //! The generic registry: every resource goes through these functions, a strategy record says how kinds differ.
 
+mod binding;
 mod create;
 mod delete;
 mod list;

@@ -16,6 +16,9 @@ use crate::{
 impl Call<'_> {
     pub(crate) fn create(&mut self) -> Outcome<(u16, Arc<Value>)> {
         self.write_options("CreateOptions")?;
+        if self.target.subresource == "binding" {
+            return self.bind();
+        }
         let mut object = self.decode(None)?;
         self.check_namespace(&mut object)?;
         self.drop_duplicate_owners(&mut object);

@@ -16,6 +16,7 @@ mod manager;
 mod merge;
 mod order;
 mod path;
+mod prune;
 mod reconcile;
 mod remove;
 mod scale;

@@ -138,6 +138,31 @@ pub(crate) fn is_reset(object: &Value) -> bool {
     }
 }
 
+/// Whether the entries are stored in their order, each owner once.
+pub(crate) fn is_sorted(object: &Value) -> bool {
+    let key = |entry: &Value| {
+        let text = |name: &str| {
+            entry
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let second = time(entry.get("time"))
+            .ok()
+            .flatten()
+            .map_or(0, Timestamp::as_second);
+        (
+            text("operation"),
+            second,
+            text("manager"),
+            text("apiVersion"),
+            text("subresource"),
+        )
+    };
+    entries(object).is_none_or(|entries| entries.is_sorted_by(|a, b| key(a) < key(b)))
+}
+
 /// Reads the owners of an object.
 pub(crate) fn decode(object: &Value) -> Result<Managed, String> {
     let mut managed = Managed::new();

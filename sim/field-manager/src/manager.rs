@@ -305,7 +305,7 @@ impl FieldManager<'_> {
                 owner.time = Some(now);
             }
         }
-        let changed = changed || booked || object.is_some();
+        let changed = changed || booked || object.is_some() || !managed::is_sorted(live);
         Ok((object, changed.then_some(managed)))
     }
 }

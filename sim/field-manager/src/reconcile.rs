@@ -1,10 +1,10 @@
 //! Field sets that were written when the schema was another.
 
-use kube_schema::{ListKind, Node, Schema};
+use kube_schema::{ListKind, Schema};
 
 use crate::path::PathElement;
 use crate::set::Set;
-use crate::shape::{Shape, Ty, shape};
+use crate::shape::{Shape, Ty, is_any, shape};
 
 /// The set as it has to be now: where a list or map has become atomic, only its own path stays. `None` if that
 /// changes nothing. A list or map that is no longer atomic is left alone.
@@ -35,7 +35,7 @@ impl Walker<'_> {
     /// `whole` says that the path is owned and nothing below it.
     fn visit(&mut self, ty: Ty, set: Option<&Set>, whole: bool) {
         let (schema, shape) = (self.schema, shape(self.schema, ty, None));
-        if matches!(ty, Ty::Node(id) if matches!(schema.node(id), Node::Any)) {
+        if is_any(schema, ty) {
             return;
         }
         match shape {

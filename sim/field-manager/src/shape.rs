@@ -86,10 +86,21 @@ impl<'s> Members<'s> {
     }
 }
 
+/// Whether a value of this type may be anything.
+///
+/// QUIRK: an `IntOrString` has no type in the published schema, so merging takes any value for one.
+pub(crate) fn is_any(schema: &Schema, ty: Ty) -> bool {
+    match ty {
+        Ty::Node(id) => matches!(schema.node(id), Node::Any | Node::Scalar(Scalar::IntOrString)),
+        Ty::Deduced | Ty::Atomic => true,
+    }
+}
+
 /// The shape of a value of this type. A value that is absent or null has the shape of a map if any is possible.
 pub(crate) fn shape<'s>(schema: &'s Schema, ty: Ty, value: Option<&Value>) -> Shape<'s> {
     let below = match ty {
         Ty::Node(id) => match schema.node(id) {
+            _ if is_any(schema, ty) => Ty::Deduced,
             Node::Scalar(scalar) => return Shape::Scalar(*scalar),
             Node::List(list) => {
                 return Shape::List(List {
@@ -114,7 +125,7 @@ pub(crate) fn shape<'s>(schema: &'s Schema, ty: Ty, value: Option<&Value>) -> Sh
 
 /// Whether two values of a deduced type have to be treated by different shapes.
 pub(crate) fn differs(schema: &Schema, ty: Ty, left: &Value, right: &Value) -> bool {
-    if matches!(ty, Ty::Node(id) if !matches!(schema.node(id), Node::Any)) {
+    if !is_any(schema, ty) {
         return false;
     }
     let class = |value: &Value| match value {

@@ -1,6 +1,5 @@
 //! Who owns what after a change: the rules of update and apply, for owners in any API version.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -11,6 +10,7 @@ use crate::filter::Filter;
 use crate::managed::{Managed, Owner};
 use crate::order;
 use crate::path;
+use crate::prune::{Last, prune};
 use crate::set::Set;
 use crate::versions::{ConvertError, Versioned, Versions};
 
@@ -218,109 +218,15 @@ impl Updater<'_> {
         let new = if grown || last.is_empty() {
             merged
         } else {
-            let pruned = self.prune(&merged, managed, version, &last, &last_version)?;
-            Versioned::owned(pruned, version)
+            let last = Last {
+                set: &last,
+                api_version: &last_version,
+            };
+            prune(self.versions, merged, managed, last)
+                .map_err(|text| UpdateError::Failed(format!("failed to prune fields: {text}")))?
         };
         self.settle(live, &new, managed, identity, force)?;
         let same = order::equal(&live.object, &new.object);
         Ok(((!same).then(|| new.object.into_owned()), true))
-    }
-
-    /// Removes what the applier applied last (`last`), applies no more, and nobody else owns.
-    fn prune(
-        &self,
-        merged: &Versioned<'_>,
-        managed: &Managed,
-        version: &str,
-        last: &Set,
-        last_version: &str,
-    ) -> Result<Value, UpdateError> {
-        let failed = |what: &str, error: &ConvertError| {
-            UpdateError::failed(&format!("failed to prune fields: {what}: "), error)
-        };
-        let merged_at_last = match merged.to(self.versions, last_version) {
-            Ok(merged) => merged,
-            Err(ConvertError::MissingVersion) => return Ok(merged.object.clone().into_owned()),
-            Err(error) => {
-                return Err(failed(
-                    "failed to convert merged object to last applied version",
-                    &error,
-                ));
-            }
-        };
-        let typed = merged_at_last
-            .typed(self.versions)
-            .map_err(|e| failed("failed to prune", &e))?;
-        let last = typed.with_declared(last);
-        let pruned = Versioned::owned(typed.remove(&merged_at_last.object, &last), last_version);
-        let pruned = self
-            .add_back_owned(&merged_at_last, pruned, managed, last_version)
-            .map_err(|e| failed("failed add back owned items", &e))?;
-        let pruned_at_last = match pruned.to(self.versions, last_version) {
-            Ok(pruned) => pruned,
-            Err(ConvertError::MissingVersion) => return Ok(merged.object.clone().into_owned()),
-            Err(error) => return Err(failed("failed add back dangling items", &error)),
-        };
-        let kept = typed.with_declared(&typed.to_set(&pruned_at_last.object));
-        let all = typed.with_declared(&typed.to_set(&merged_at_last.object));
-        let pruned = typed.remove(&merged_at_last.object, &all.difference(&kept).intersection(&last));
-        let pruned = Versioned::owned(pruned, last_version);
-        let back = pruned
-            .to(self.versions, version)
-            .map_err(|e| failed("failed to convert pruned object", &e))?;
-        Ok(back.object.into_owned())
-    }
-
-    /// What was pruned but is owned by anyone comes back, in each version in which someone owns something.
-    fn add_back_owned(
-        &self,
-        merged: &Versioned<'_>,
-        pruned: Versioned<'_>,
-        managed: &Managed,
-        first: &str,
-    ) -> Result<Versioned<'static>, ConvertError> {
-        let mut owned: BTreeMap<&str, Set> = BTreeMap::new();
-        for owner in managed.values() {
-            let set = owned.entry(&owner.api_version).or_default();
-            *set = set.union(&owner.set);
-        }
-        // The pruned version comes first: conversions may need what was pruned from it.
-        let mut versions: Vec<_> = owned
-            .keys()
-            .copied()
-            .filter(|version| *version != first)
-            .collect();
-        versions.extend(owned.contains_key(first).then_some(first));
-        versions.rotate_right(usize::from(owned.contains_key(first)));
-        let mut merged: Versioned<'static> =
-            Versioned::owned(merged.object.clone().into_owned(), &merged.api_version);
-        let mut pruned: Versioned<'static> =
-            Versioned::owned(pruned.object.into_owned(), &pruned.api_version);
-        for version in versions {
-            let (converted_merged, converted_pruned) =
-                match (self.own(&merged, version), self.own(&pruned, version)) {
-                    (Ok(merged), Ok(pruned)) => (merged, pruned),
-                    (Err(ConvertError::MissingVersion), _) | (_, Err(ConvertError::MissingVersion)) => {
-                        continue;
-                    }
-                    (Err(error), _) | (_, Err(error)) => return Err(error),
-                };
-            let typed = converted_merged.typed(self.versions)?;
-            let all = typed.with_declared(&typed.to_set(&converted_merged.object));
-            let kept = typed.with_declared(&typed.to_set(&converted_pruned.object));
-            let kept = kept.union(&typed.with_declared(&owned[version]));
-            let object = typed.remove(&converted_merged.object, &all.difference(&kept));
-            pruned = Versioned::owned(object, version);
-            merged = converted_merged;
-        }
-        Ok(pruned)
-    }
-
-    fn own(&self, object: &Versioned<'_>, version: &str) -> Result<Versioned<'static>, ConvertError> {
-        let converted = object.to(self.versions, version)?;
-        Ok(Versioned {
-            object: Cow::Owned(converted.object.into_owned()),
-            api_version: converted.api_version,
-        })
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn check_scalar(scalar: Scalar, value: &Value) -> Result<(), String> 
         Scalar::Boolean if !value.is_boolean() => {
             Err(format!("expected boolean, got &{{{}}}", golang::plain(value)))
         }
-        Scalar::Untyped | Scalar::IntOrString | Scalar::Quantity if value.is_object() || value.is_array() => {
+        Scalar::Untyped | Scalar::Quantity if value.is_object() || value.is_array() => {
             Err(format!("expected any scalar, got &{{{}}}", golang::plain(value)))
         }
         _ => Ok(()),

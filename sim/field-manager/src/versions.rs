@@ -6,6 +6,7 @@ use kube_schema::{Schema, TypeId};
 use serde_json::Value;
 
 use crate::compare::{Comparison, compare};
+use crate::golang;
 use crate::remove::{remove, with_declared};
 use crate::set::Set;
 use crate::shape::Ty;
@@ -112,21 +113,35 @@ impl<'o> Versioned<'o> {
         }
     }
 
-    /// The object in another version.
-    pub(crate) fn to(
-        &self,
+    /// The object in another version. What is left of a pruned object may be no object any more.
+    pub(crate) fn into_version(
+        self,
         versions: &dyn Versions,
         api_version: &str,
-    ) -> Result<Versioned<'_>, ConvertError> {
+    ) -> Result<Self, ConvertError> {
+        if !self.object.is_object() {
+            let kind = golang::type_name(&self.object);
+            let text = format!("failed to convert value to unstructured for type {kind}");
+            return Err(ConvertError::Failed(text));
+        }
         if self.api_version == api_version {
-            return Ok(Versioned::borrowed(&self.object, api_version));
+            return Ok(self);
         }
         let converted = versions.convert(&self.object, api_version)?;
         let typed = versions.typed(api_version).ok_or(ConvertError::MissingVersion)?;
         typed
             .validate(&converted, false)
             .map_err(|e| ConvertError::Failed(e.to_string()))?;
-        Ok(Versioned::owned(converted, api_version))
+        Ok(Self::owned(converted, api_version))
+    }
+
+    /// The object seen in another version.
+    pub(crate) fn to(
+        &self,
+        versions: &dyn Versions,
+        api_version: &str,
+    ) -> Result<Versioned<'_>, ConvertError> {
+        Versioned::borrowed(&self.object, &self.api_version).into_version(versions, api_version)
     }
 
     pub(crate) fn typed<'v>(&self, versions: &'v dyn Versions) -> Result<Typed<'v>, ConvertError> {

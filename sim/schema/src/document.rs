@@ -106,7 +106,9 @@ impl Document {
         match self {
             Self::List(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    path.within_index(index, |path| item.find_duplicates(path, findings));
+                    let length = path.enter_index(index);
+                    item.find_duplicates(path, findings);
+                    path.leave(length);
                 }
             }
             Self::Map(members) => {
@@ -115,7 +117,9 @@ impl Document {
                     if !seen.insert(name) {
                         findings.duplicate(path, name);
                     }
-                    path.within_name(name, |path| value.find_duplicates(path, findings));
+                    let length = path.enter(name);
+                    value.find_duplicates(path, findings);
+                    path.leave(length);
                 }
             }
             _ => {}
@@ -179,23 +183,29 @@ fn number(literal: &str) -> Value {
 pub(crate) struct Path(String);
 
 impl Path {
-    pub(crate) fn within_name<T>(&mut self, name: &str, run: impl FnOnce(&mut Self) -> T) -> T {
+    /// Goes to a member; returns what [`Path::leave`] needs.
+    pub(crate) fn enter(&mut self, name: &str) -> usize {
         let length = self.0.len();
         if length > 0 {
             self.0.push('.');
         }
         self.0.push_str(name);
-        let result = run(self);
-        self.0.truncate(length);
-        result
+        length
     }
 
-    pub(crate) fn within_index<T>(&mut self, index: usize, run: impl FnOnce(&mut Self) -> T) -> T {
+    pub(crate) fn enter_index(&mut self, index: usize) -> usize {
         let length = self.0.len();
+        // Writing to a string cannot fail.
         let _ = write!(self.0, "[{index}]");
-        let result = run(self);
+        length
+    }
+
+    pub(crate) fn leave(&mut self, length: usize) {
         self.0.truncate(length);
-        result
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.0
     }
 
     pub(crate) fn member(&self, name: &str) -> String {

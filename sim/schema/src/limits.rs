@@ -2,7 +2,7 @@
 
 /// How deep JSON may nest.
 // DIFFERENCE: Go's decoder goes down to 10000; what comes after reading recurses, and stacks are smaller here.
-pub const DEPTH: usize = 1_000;
+pub const DEPTH: usize = 512;
 /// How deep a custom resource's schema may nest.
 pub const SCHEMA_DEPTH: usize = 100;
 /// The largest body the API server reads, in bytes.

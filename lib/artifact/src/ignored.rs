@@ -126,7 +126,7 @@ impl Ignore {
                 continue;
             }
             if let Ok(matcher) = builder.build()
-                && matcher.len() > 0
+                && !matcher.is_empty()
             {
                 self.0.push(Pattern {
                     domain: domain.to_owned(),

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use kube_schema::{Schema, TypeId};
 use serde_json::Value;
 
-use crate::gvr::qualified;
+use crate::{gvr::{api_version, qualified}, strategy};
 
 /// A CustomResourceDefinition that is established.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub(crate) struct Version {
     pub(crate) warning: Option<String>,
     /// `openAPIV3Schema`.
     pub(crate) schema: Arc<Value>,
+    /// The same as types, with metadata.
+    pub(crate) typed: Arc<(Schema, TypeId)>,
     /// Unknown members of objects are kept everywhere.
     pub(crate) preserve: bool,
 }
@@ -100,6 +103,8 @@ impl Version {
             selector: scale.get("labelSelectorPath").and_then(Value::as_str).map(str::to_owned),
         });
         let selectable = object.get("selectableFields").and_then(Value::as_array);
+        let schema = object.pointer("/schema/openAPIV3Schema").cloned().unwrap_or(Value::Null);
+        let typed = if preserve { kube_schema::untyped() } else { kube_schema::structural(&schema).unwrap_or_else(|_| kube_schema::untyped()) };
         Self {
             served: object.get("served").and_then(Value::as_bool).unwrap_or(false),
             status: object.pointer("/subresources/status").is_some(),
@@ -108,11 +113,62 @@ impl Version {
                 .flatten()
                 .map(|field| text(field, "jsonPath").trim_start_matches('.').to_owned())
                 .collect(),
-            schema: Arc::new(object.pointer("/schema/openAPIV3Schema").cloned().unwrap_or(Value::Null)),
+            schema: Arc::new(schema),
+            typed: Arc::new(typed),
             name,
             scale,
             warning,
             preserve,
         }
+    }
+}
+
+/// A stored object in one of its versions.
+pub(crate) fn view(definition: &Definition, version: &Version, stored: &Arc<Value>) -> Arc<Value> {
+    if manifest::object::api_version(stored) == api_version(&definition.group, &version.name) {
+        return Arc::clone(stored);
+    }
+    Arc::new(view_value(definition, version, stored))
+}
+
+/// An object in another version: nothing but its `apiVersion` differs.
+pub(crate) fn view_value(definition: &Definition, version: &Version, object: &Value) -> Value {
+    let mut object = object.clone();
+    object["apiVersion"] = api_version(&definition.group, &version.name).into();
+    object
+}
+
+/// Fills in the defaults of the schema.
+pub(crate) fn default(version: &Version, object: &mut Value) {
+    let _ = (version, object);
+}
+
+/// Status and the rest are written through different doors; the generation follows the rest.
+pub(crate) fn prepare_update(version: &Version, subresource: &str, new: &mut Value, old: &Value) {
+    if subresource == "status" {
+        let status = new.get("status").cloned();
+        let revision = new.pointer("/metadata/resourceVersion").cloned();
+        let managed = new.pointer("/metadata/managedFields").cloned();
+        *new = old.clone();
+        strategy::restore(new, "status", status);
+        let meta = manifest::object::map_at(new, &["metadata"]);
+        strategy::put(meta, "resourceVersion", revision);
+        strategy::put(meta, "managedFields", managed);
+        return;
+    }
+    if version.status {
+        strategy::restore(new, "status", old.get("status").cloned());
+    }
+    let content = |object: &Value| {
+        let mut members = object.as_object().cloned().unwrap_or_default();
+        members.remove("metadata");
+        if version.status {
+            members.remove("status");
+        }
+        members
+    };
+    if content(new) != content(old) {
+        let generation = manifest::object::generation(old) + 1;
+        manifest::object::map_at(new, &["metadata"]).insert("generation".into(), generation.into());
     }
 }

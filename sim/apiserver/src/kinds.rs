@@ -3,14 +3,22 @@
 //! Everything here is a pure function of JSON values. Nothing looks into the store: values that the cluster
 //! hands out (cluster IPs, node ports, a Job's selector) are the business of the steps around it.
 
+mod convert;
 mod defaults;
+mod prepare;
 mod quantity;
+mod reset;
 mod shape;
 mod table;
 mod time;
+mod validate;
 
+pub use convert::convert;
 pub use defaults::{default, settle};
+pub use prepare::{prepare_create, prepare_update};
+pub use reset::reset_fields;
 pub use shape::mismatch;
+pub use validate::{FieldError, summary, validate};
 
 /// A built-in kind in one API version.
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,6 @@
 //! The generic registry: every resource goes through these functions, a strategy record says how kinds differ.
 
+mod binding;
 mod create;
 mod delete;
 mod list;
@@ -10,7 +11,7 @@ mod scale;
 mod update;
 mod watch;
 
-pub(crate) use delete::DeleteOptions;
-pub(crate) use list::Selection;
 pub(crate) use read::view;
-pub(crate) use watch::{Plan, event_for};
+
+pub(crate) use crate::custom::view_value;
+pub(crate) use watch::{Plan, bookmark, event_for, expired_event};

@@ -3,7 +3,8 @@
 //! The data file holds one zstd frame per minor. The newest minor's frame stands alone; the others were compressed
 //! with its content as dictionary, since two minors differ little.
 
-use crate::{CodecError, Dictionary, Package, Schema, TypeId, codec, limits};
+use crate::codec::{self, CodecError, Dictionary, Package};
+use crate::{Schema, TypeId, limits};
 use std::io::Read;
 use std::sync::OnceLock;
 

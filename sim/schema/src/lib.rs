@@ -4,12 +4,19 @@
 //! Nodes live in an arena and refer to each other by [`TypeId`], so a recursive schema is a cycle of numbers.
 
 mod builtin;
-mod codec;
+pub mod codec;
+mod decode;
+mod document;
+pub mod gotext;
+mod leaf;
 pub mod limits;
+mod prune;
 mod structural;
 
 pub use builtin::{Builtin, Kinds, builtin, minors};
-pub use codec::{CodecError, Dictionary, Package, decode, encode};
+pub use decode::{Decoded, convert, decode, in_order, quote, unknown_fields};
+pub use document::{Document, SyntaxError, read_json};
+pub use prune::prune;
 pub use structural::{StructuralError, structural, untyped};
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Members, empty, fill, object, text, unset};
+use crate::kinds::prepare::TEMPLATE_GENERATION;
 
 pub(super) fn rules(shape: &str, map: &mut Members) {
     match shape {
@@ -16,6 +17,7 @@ pub(super) fn rules(shape: &str, map: &mut Members) {
             fill(map, "revisionHistoryLimit", 10);
             rolling_update(map, "updateStrategy", json!(1), json!(0));
         }
+        "apps/v1.DaemonSet" => template_generation(map),
         "apps/v1.StatefulSetSpec" => stateful_set(map),
         "apps/v1.ReplicaSetSpec" => fill(map, "replicas", 1),
         "batch/v1.Job" => job(map),
@@ -54,15 +56,24 @@ fn stateful_set(spec: &mut Members) {
             && let Some(Value::Object(rolling)) = strategy.get_mut("rollingUpdate")
         {
             fill(rolling, "partition", 0);
-            rolling.entry("maxUnavailable").or_insert_with(|| Value::from(1));
         }
     }
+    claims(spec);
     if let Some(retention) = object(spec, "persistentVolumeClaimRetentionPolicy") {
         fill(retention, "whenDeleted", "Retain");
         fill(retention, "whenScaled", "Retain");
     }
     fill(spec, "replicas", 1);
     fill(spec, "revisionHistoryLimit", 10);
+}
+
+/// Claims inside a set say what they are.
+fn claims(spec: &mut Members) {
+    let claims = spec.get_mut("volumeClaimTemplates").and_then(Value::as_array_mut);
+    for claim in claims.into_iter().flatten().filter_map(Value::as_object_mut) {
+        claim.insert("apiVersion".into(), Value::from("v1"));
+        claim.insert("kind".into(), Value::from("PersistentVolumeClaim"));
+    }
 }
 
 fn job(map: &mut Members) {
@@ -115,5 +126,14 @@ pub(super) fn replication_controller(map: &mut Members) {
         && empty(spec, "selector")
     {
         spec.insert("selector".into(), labels);
+    }
+}
+
+/// The template's generation has no member: an annotation carries it, always.
+fn template_generation(map: &mut Members) {
+    if let Some(annotations) = object(map, "metadata").and_then(|m| object(m, "annotations")) {
+        annotations
+            .entry(TEMPLATE_GENERATION)
+            .or_insert_with(|| Value::from("0"));
     }
 }

@@ -1,7 +1,8 @@
 //! OpenAPI definitions to the model.
 
 use crate::gosource::{self, Sources};
-use kube_schema::{Field, List, ListKind, Map, Node, Package, Patch, Scalar, Schema, TypeId};
+use kube_schema::codec::Package;
+use kube_schema::{Field, List, ListKind, Map, Node, Patch, Scalar, Schema, TypeId};
 use serde_json::{Map as Object, Value};
 use std::collections::BTreeMap;
 
@@ -235,14 +236,44 @@ impl Converter<'_> {
         })
     }
 
+    /// A struct that merges otherwise where it is used than its definition says. It cannot refer to itself, since it
+    /// is copied as it stands.
+    fn related(&mut self, id: TypeId, atomic: bool) -> Result<TypeId, String> {
+        let Node::Map(map) = self.schema.node(id) else {
+            return Err("a map type on what is no map".to_owned());
+        };
+        let copy = Map {
+            atomic,
+            ..map.clone()
+        };
+        let order = self
+            .schema
+            .members(id)
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect::<Vec<_>>();
+        let places = order
+            .iter()
+            .map(|name| copy.fields.keys().position(|key| key == name).unwrap_or_default());
+        let places = places
+            .map(|place| u16::try_from(place).unwrap_or_default())
+            .collect();
+        let spelling = self.schema.spelling(id).map(str::to_owned);
+        let copied = self.schema.push(Node::Map(copy));
+        self.schema.order(copied, places);
+        if let Some(spelling) = spelling {
+            self.schema.spell(copied, &spelling);
+        }
+        Ok(copied)
+    }
+
     /// The type of a member or of items.
     fn typed(&mut self, definition: &Value, go: Option<&gosource::Member>) -> Result<TypeId, String> {
         if let Some(reference) = definition.get("$ref").and_then(Value::as_str) {
             let id = self.named(reference.strip_prefix(PREFIX).ok_or("a foreign reference")?)?;
-            if text(definition, "x-kubernetes-map-type") == "atomic" {
-                return Err(format!(
-                    "{reference} is made atomic where it is used; that is not supported"
-                ));
+            let relationship = text(definition, "x-kubernetes-map-type");
+            if !relationship.is_empty() {
+                return self.related(id, relationship == "atomic");
             }
             return Ok(id);
         }

@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ));
         let document: serde_json::Value = serde_json::from_slice(&std::fs::read(&file)?)?;
         let package = definitions::convert(&document, &go)?;
-        contents.push((format!("1.{minor}"), kube_schema::encode(&package)));
+        contents.push((format!("1.{minor}"), kube_schema::codec::encode(&package)));
     }
     write(&output, &contents)?;
     Ok(())

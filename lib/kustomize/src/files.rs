@@ -100,13 +100,13 @@ impl Tree {
 /// When the path is absolute or leads out of the tree.
 pub(crate) fn join(dir: &str, path: &str) -> Result<String, Error> {
     let outside = || {
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("{}/{path}", shown(dir))
+        };
         Error::new(format!(
-            "path '{}' is not in or below the root of the tree",
-            if path.starts_with('/') {
-                path.to_owned()
-            } else {
-                format!("{}/{path}", shown(dir))
-            }
+            "fs-security-constraint read {path}: path '{path}' is not in or below '/'"
         ))
     };
     if path.starts_with('/') {

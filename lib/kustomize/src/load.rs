@@ -8,7 +8,7 @@ use crate::{Error, resource::Resource};
 pub(crate) fn resources(text: &str) -> Result<Vec<Resource>, Error> {
     let mut queue = std::collections::VecDeque::new();
     for value in yaml::read_documents(text, yaml::Dialect::Kyaml)? {
-        unwrap(value, &mut queue)?;
+        checked(value, &mut queue)?;
     }
     let mut all = Vec::new();
     while let Some(value) = queue.pop_front() {
@@ -23,20 +23,6 @@ pub(crate) fn resources(text: &str) -> Result<Vec<Resource>, Error> {
         }
     }
     Ok(all)
-}
-
-/// A `List` is taken apart where it stands.
-fn unwrap(value: Value, queue: &mut std::collections::VecDeque<Value>) -> Result<(), Error> {
-    let is_list = manifest::object::kind(&value) == "List";
-    match value {
-        Value::Object(mut map) if is_list && map.get("items").is_some_and(Value::is_array) => {
-            let Some(Value::Array(items)) = map.remove("items") else {
-                return Ok(());
-            };
-            items.into_iter().try_for_each(|item| checked(item, queue))
-        }
-        value => checked(value, queue),
-    }
 }
 
 fn checked(value: Value, queue: &mut std::collections::VecDeque<Value>) -> Result<(), Error> {
@@ -72,7 +58,8 @@ fn items(value: &Value) -> Result<Option<Vec<Value>>, Error> {
 }
 
 fn validate(value: &Value) -> Result<(), Error> {
-    if !value.is_object() {
+    let known = |field: &str| value.get(field).is_some();
+    if !["apiVersion", "kind", "metadata"].into_iter().any(known) {
         return Err(Error::new("missing Resource metadata"));
     }
     let kind = manifest::object::kind(value);
@@ -99,28 +86,5 @@ fn validate(value: &Value) -> Result<(), Error> {
     if !kind.ends_with("List") && manifest::object::name(value).is_empty() {
         return Err(Error::new(format!("missing metadata.name in object {}", shown())));
     }
-    match empty_item(value, &mut Vec::new()) {
-        Some(path) => Err(Error::new(format!(
-            "empty item at {path} in object {}",
-            yaml::to_string(value)
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// The path of a list that holds a null.
-fn empty_item(value: &Value, path: &mut Vec<String>) -> Option<String> {
-    match value {
-        Value::Object(map) => map.iter().find_map(|(key, value)| {
-            path.push(key.clone());
-            let found = empty_item(value, path);
-            path.pop();
-            found
-        }),
-        Value::Array(items) => items.iter().find_map(|item| match item {
-            Value::Null => Some(path.join("/")),
-            item => empty_item(item, path),
-        }),
-        _ => None,
-    }
+    Ok(())
 }

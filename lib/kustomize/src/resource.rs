@@ -53,8 +53,6 @@ pub(crate) struct Resource {
     pub(crate) hashed: bool,
     pub(crate) allow_name_change: bool,
     pub(crate) allow_kind_change: bool,
-    /// Upstream keeps all of this in annotations: an empty map of them is gone afterwards.
-    annotated: bool,
 }
 
 impl Resource {
@@ -68,7 +66,6 @@ impl Resource {
             hashed: false,
             allow_name_change: false,
             allow_kind_change: false,
-            annotated: false,
         }
     }
 
@@ -76,7 +73,6 @@ impl Resource {
         Self {
             behavior,
             hashed,
-            annotated: true,
             ..Self::new(value)
         }
     }
@@ -112,7 +108,6 @@ impl Resource {
     /// Remembers the id it has now.
     pub(crate) fn remember(&mut self) {
         let id = self.id();
-        self.annotated = true;
         self.previous.push(Previous {
             namespace: id.effective_namespace().to_owned(),
             name: id.name,
@@ -189,9 +184,11 @@ impl Resource {
     }
 
     /// The finished object.
+    ///
+    /// QUIRK: upstream keeps its notes in annotations, and an empty map of them is gone afterwards.
     pub(crate) fn finish(mut self) -> Value {
         let annotations = self.value.pointer("/metadata/annotations");
-        if self.annotated && annotations.and_then(Value::as_object).is_some_and(Map::is_empty) {
+        if annotations.and_then(Value::as_object).is_some_and(Map::is_empty) {
             self.metadata().remove("annotations");
         }
         self.value

@@ -184,6 +184,7 @@ impl Kustomization {
             value = Value::Object(serde_json::Map::new());
         }
         without_nulls(&mut value);
+        check(&value).map_err(invalid)?;
         let mut this: Self =
             serde_json::from_value(value).map_err(|error| invalid(go_words(&error.to_string())))?;
         this.fix();
@@ -229,6 +230,65 @@ impl Kustomization {
         ];
         fields.into_iter().find(|(_, used)| *used).map(|(name, _)| name)
     }
+}
+
+/// Finds a field of the wrong type, in the words of Go's decoder.
+///
+/// DIFFERENCE: only the outer fields; further in, the words are those of serde.
+fn check(value: &Value) -> Result<(), String> {
+    const TEXTS: [&str; 3] = ["namespace", "namePrefix", "nameSuffix"];
+    const LISTS: [(&str, &str); 17] = [
+        ("resources", "string"),
+        ("bases", "string"),
+        ("components", "string"),
+        ("crds", "string"),
+        ("configurations", "string"),
+        ("generators", "string"),
+        ("transformers", "string"),
+        ("validators", "string"),
+        ("buildMetadata", "string"),
+        ("patchesStrategicMerge", "types.PatchStrategicMerge"),
+        ("patchesJson6902", "types.Patch"),
+        ("patches", "types.Patch"),
+        ("images", "types.Image"),
+        ("labels", "types.Label"),
+        ("replicas", "types.Replica"),
+        ("configMapGenerator", "types.ConfigMapArgs"),
+        ("secretGenerator", "types.SecretArgs"),
+    ];
+    let Value::Object(map) = value else {
+        return Err(mismatch(value, "value", "types.Kustomization"));
+    };
+    for (field, value) in map {
+        let place = format!("struct field Kustomization.{field}");
+        if TEXTS.contains(&field.as_str()) && !value.is_string() {
+            return Err(mismatch(value, &place, "string"));
+        }
+        let Some((_, element)) = LISTS.iter().find(|(name, _)| name == field) else {
+            continue;
+        };
+        let Value::Array(items) = value else {
+            return Err(mismatch(value, &place, &format!("[]{element}")));
+        };
+        let plain = matches!(*element, "string" | "types.PatchStrategicMerge");
+        let fits = |item: &&Value| if plain { item.is_string() } else { item.is_object() };
+        if let Some(item) = items.iter().find(|item| !fits(item)) {
+            return Err(mismatch(item, &place, element));
+        }
+    }
+    Ok(())
+}
+
+fn mismatch(value: &Value, place: &str, wanted: &str) -> String {
+    let found = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    format!("json: cannot unmarshal {found} into Go {place} of type {wanted}")
 }
 
 /// Go reads a null as if the field were absent.

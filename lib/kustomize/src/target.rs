@@ -158,12 +158,9 @@ impl<'a> Target<'a> {
         }
         let dir = files::join(&self.dir, path)?;
         if self.files.read(&dir).is_ok() {
-            let name = dir.rsplit('/').next().unwrap_or_default();
-            let parent = dir.rsplit_once('/').map_or("", |(parent, _)| parent);
-            let _ = (name, parent);
+            let dir = files::shown(&dir);
             return Err(Error::new(format!(
-                "must build at directory: not a valid directory: file is not directory: '{}'",
-                files::shown(&dir)
+                "must build at directory: '{dir}': file is not directory"
             )));
         }
         if !self.files.is_dir(&dir) {

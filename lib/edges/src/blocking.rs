@@ -1,3 +1,5 @@
+//! Synchronous library code beside async tasks.
+
 use std::{fmt, future::Future, pin::Pin, sync::mpsc, thread};
 
 /// How synchronous code runs beside the async tasks.

@@ -253,3 +253,6 @@ fn outcome(source: &Source, options: &Options, course: Course, seconds: f64) -> 
         trace: course.trace,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,8 +33,9 @@ pub(crate) struct Write {
     pub(crate) name: String,
     /// The HTTP status of the answer.
     pub(crate) code: u16,
-    /// The cluster's resource version after it.
-    pub(crate) version: u64,
+    /// The cluster's resource version after it, if it moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<u64>,
 }
 
 /// A cluster with the extension installed.
@@ -51,6 +52,8 @@ pub(crate) struct Cluster {
     pub(crate) log: Logs,
     /// The cluster's audit log from a position on.
     pub(crate) audit: Box<dyn Fn(usize) -> Vec<Write>>,
+    /// What must live as long as the cluster.
+    pub(crate) _alive: Box<dyn std::any::Any>,
 }
 
 /// A cluster and its stream of changes.

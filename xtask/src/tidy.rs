@@ -101,7 +101,7 @@ fn relative(root: &Path, path: &Path) -> String {
 pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
     let sources = sources(root)?;
     let mut findings = layers::check(root, &sources)?;
-    findings.extend(docs::check(&sources));
+    findings.extend(docs::check(root, &sources)?);
     findings.extend(sizes::check(root, &sources)?);
     findings.extend(vectors::check(root)?);
     findings.extend(words::check(&sources));

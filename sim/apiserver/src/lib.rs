@@ -7,6 +7,7 @@ mod call;
 mod changes;
 mod controllers;
 mod core;
+pub mod corpus;
 mod crd;
 mod custom;
 mod decode;

@@ -297,3 +297,6 @@ fn print(text: &str) {
 fn complain(text: &str) {
     eprintln!("{text}");
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,25 +16,25 @@ use crate::Config;
 
 /// The watches of the controller.
 pub(crate) fn watches(config: &Config) -> Vec<Watch> {
-    let labels = Some(config.config_selector.clone());
-    vec![
-        // DIFFERENCE: upstream watches all kinds of sources; the others are noticed at the next interval.
-        Watch {
-            resource: ApiResource::erase::<GitRepository>(&()),
-            labels: None,
-            map: Arc::new(|change, objects| of_source("GitRepository", change, objects)),
-        },
-        Watch {
+    // DIFFERENCE: upstream watches all kinds of sources; the others are noticed at the next interval.
+    let mut watches = vec![Watch {
+        resource: ApiResource::erase::<GitRepository>(&()),
+        labels: None,
+        map: Arc::new(|change, objects| of_source("GitRepository", change, objects)),
+    }];
+    if let Some(labels) = &config.config_selector {
+        watches.push(Watch {
             resource: ApiResource::erase::<ConfigMap>(&()),
-            labels: labels.clone(),
+            labels: Some(labels.clone()),
             map: Arc::new(|change, objects| of_configuration("ConfigMap", change, objects)),
-        },
-        Watch {
+        });
+        watches.push(Watch {
             resource: ApiResource::erase::<Secret>(&()),
-            labels,
+            labels: Some(labels.clone()),
             map: Arc::new(|change, objects| of_configuration("Secret", change, objects)),
-        },
-    ]
+        });
+    }
+    watches
 }
 
 fn revision(source: &Value) -> Option<&str> {

@@ -17,6 +17,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+#[cfg(test)]
+pub(crate) use catalogue::parse;
 pub use catalogue::{Catalogue, Roots, Source};
 pub use diagnostic::{Diagnostic, Place};
 pub(crate) use diagnostic::{nearest, step_snippet as snippet};

@@ -12,8 +12,13 @@ use edges::Clock;
 use futures::stream::LocalBoxStream;
 use git_server::GitServer;
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::journal::Change;
+use crate::{
+    journal::{Change, Journal, later},
+    limits,
+    verdict::Miss,
+};
 pub(crate) use logs::Logs;
 
 /// The namespace the extension lives in.
@@ -33,8 +38,9 @@ pub(crate) struct Write {
     pub(crate) name: String,
     /// The HTTP status of the answer.
     pub(crate) code: u16,
-    /// The cluster's resource version after it.
-    pub(crate) version: u64,
+    /// The cluster's resource version after it, if it moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<u64>,
 }
 
 /// A cluster with the extension installed.
@@ -51,6 +57,8 @@ pub(crate) struct Cluster {
     pub(crate) log: Logs,
     /// The cluster's audit log from a position on.
     pub(crate) audit: Box<dyn Fn(usize) -> Vec<Write>>,
+    /// What must live as long as the cluster.
+    pub(crate) _alive: Box<dyn std::any::Any>,
 }
 
 /// A cluster and its stream of changes.
@@ -58,6 +66,43 @@ pub(crate) struct Started {
     pub(crate) cluster: Cluster,
     /// Every change; what exists already comes first.
     pub(crate) changes: LocalBoxStream<'static, Change>,
+}
+
+/// Waits until the extension runs: every Deployment in its namespace is available.
+///
+/// # Errors
+/// When it does not in good time.
+pub(crate) async fn ready(journal: &mut Journal, clock: Clock) -> Result<(), Miss> {
+    let deadline = later(clock.now(), limits::READY_WITHIN);
+    loop {
+        journal.catch_up()?;
+        let waiting: Vec<String> = journal
+            .objects()
+            .iter()
+            .filter(|(key, object)| {
+                key.kind == "Deployment" && key.namespace == NAMESPACE && !available(object)
+            })
+            .map(|(key, _)| key.name.clone())
+            .collect();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        if !journal.next(deadline).await? {
+            let message = format!("the extension did not become ready: {}", waiting.join(", "));
+            return Err(Miss::failed("target.ready", message));
+        }
+    }
+}
+
+fn available(deployment: &Value) -> bool {
+    let number = |path: &str| {
+        deployment
+            .pointer(path)
+            .and_then(Value::as_i64)
+            .unwrap_or_default()
+    };
+    number("/status/observedGeneration") == number("/metadata/generation")
+        && number("/status/availableReplicas") >= number("/spec/replicas").max(1)
 }
 
 impl Cluster {

@@ -45,7 +45,7 @@ mod tests {
             namespace: "default".to_owned(),
             name: name.to_owned(),
             code: 200,
-            version: 1,
+            version: Some(1),
         }
     }
 

@@ -1,3 +1,5 @@
+//! The one writable directory.
+
 use std::{io, path::Path, path::PathBuf, sync::Arc};
 
 /// The one directory a component may write to. A temporary one vanishes with its last clone.

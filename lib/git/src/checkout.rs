@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use git2::{AutotagOption, Direction, FetchOptions, Oid, RemoteRedirect, Repository, build::CheckoutBuilder};
+use git2::{
+    AutotagOption, Direction, FetchOptions, Oid, Remote, RemoteRedirect, Repository, RepositoryInitOptions,
+    build::CheckoutBuilder,
+};
 use version::{Constraint, Version};
 
 use crate::{Cause, Checkout, Commit, GitError, Outcome, Reference, TransportError, context::Context};
@@ -44,34 +47,59 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
-    pub(crate) fn run(&self, directory: &Path) -> Result<Outcome, GitError> {
+    pub(crate) fn run(&self) -> Result<Outcome, GitError> {
         let constraint = match &self.checkout.reference {
             Reference::SemVer(range) => Some(range.parse::<Constraint>()?),
             _ => None,
         };
+        if let Some(revision) = self
+            .checkout
+            .last_revision
+            .as_ref()
+            .filter(|_| self.lists_first())
+        {
+            // A list needs no repository on disk.
+            let mut remote = git2::Remote::create_detached(self.url).map_err(|error| self.failed(error))?;
+            if self.is_unchanged(&self.list(&mut remote)?, revision) {
+                let revision = revision.clone();
+                return Ok(Outcome::Unchanged { revision });
+            }
+        }
         let scratch = tempfile::tempdir().map_err(GitError::Disk)?;
-        let repository = Repository::init_bare(scratch.path()).map_err(|error| self.failed(error))?;
+        let mut options = RepositoryInitOptions::new();
+        options.bare(true).external_template(false);
+        let repository = Repository::init_opts(scratch.path(), &options);
+        let repository = repository.map_err(|error| self.failed(error))?;
         let mut remote = repository
             .remote_anonymous(self.url)
             .map_err(|error| self.failed(error))?;
-        let connected = remote.connect(Direction::Fetch);
-        connected.map_err(|error| self.failed(error))?;
-        let listed = remote.list().map_err(|error| self.failed(error))?;
-        let refs: Vec<_> = listed
-            .iter()
-            .map(|head| Advertised {
-                name: head.name().to_owned(),
-                oid: head.oid(),
-            })
-            .collect();
-        if self.is_unchanged(&refs) {
-            let revision = self.checkout.last_revision.clone().unwrap_or_default();
-            return Ok(Outcome::Unchanged { revision });
-        }
+        let refs = self.list(&mut remote)?;
         if refs.is_empty() {
             return Ok(Outcome::Empty);
         }
         let plan = self.plan(&refs, constraint.as_ref())?;
+        self.fetch(&mut remote, &plan)?;
+        let commit = self.resolve(&repository, plan.target)?;
+        let tree = tempfile::tempdir().map_err(GitError::Disk)?;
+        check_out(&repository, &commit, tree.path()).map_err(|error| GitError::Checkout {
+            commit: commit.hash.clone(),
+            cause: error.into(),
+        })?;
+        Ok(Outcome::Fetched { commit, tree })
+    }
+
+    fn list(&self, remote: &mut Remote<'_>) -> Result<Vec<Advertised>, GitError> {
+        let connected = remote.connect(Direction::Fetch);
+        connected.map_err(|error| self.failed(error))?;
+        let listed = remote.list().map_err(|error| self.failed(error))?;
+        let advertised = listed.iter().map(|head| Advertised {
+            name: head.name().to_owned(),
+            oid: head.oid(),
+        });
+        Ok(advertised.collect())
+    }
+
+    fn fetch(&self, remote: &mut Remote<'_>, plan: &Plan) -> Result<(), GitError> {
         let mut options = FetchOptions::new();
         options
             .download_tags(AutotagOption::None)
@@ -86,20 +114,11 @@ impl Work<'_> {
             .map(|name| format!("+{name}:{FETCHED}{name}"))
             .collect();
         let fetched = remote.fetch(&specs, Some(&mut options), None);
-        fetched.map_err(|error| self.failed(error))?;
-        let commit = self.resolve(&repository, plan.target)?;
-        check_out(&repository, &commit, directory).map_err(|error| GitError::Checkout {
-            commit: commit.hash.clone(),
-            cause: error.into(),
-        })?;
-        Ok(Outcome::Fetched(commit))
+        fetched.map_err(|error| self.failed(error))
     }
 
     /// Upstream compares before it clones where the list of refs tells the commit.
-    fn is_unchanged(&self, refs: &[Advertised]) -> bool {
-        let Some(last) = &self.checkout.last_revision else {
-            return false;
-        };
+    fn is_unchanged(&self, refs: &[Advertised], last: &str) -> bool {
         let (name, absolute) = match &self.checkout.reference {
             Reference::Branch(branch) => (format!("refs/heads/{branch}"), false),
             Reference::Tag(tag) => (format!("refs/tags/{tag}"), false),
@@ -119,7 +138,7 @@ impl Work<'_> {
         } else {
             commit.revision()
         };
-        revision == *last
+        revision == last
     }
 
     fn plan(&self, refs: &[Advertised], constraint: Option<&Constraint>) -> Result<Plan, GitError> {

@@ -10,11 +10,12 @@ mod error;
 mod limits;
 mod transport;
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use edges::Edges;
 use http::HeaderValue;
+use tempfile::TempDir;
 
 use checkout::Work;
 pub use commit::Commit;
@@ -85,11 +86,16 @@ pub struct Checkout {
 }
 
 /// What came of a checkout.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Outcome {
-    /// The directory holds the tree of this commit.
-    Fetched(Commit),
-    /// The server still has the last revision; the directory is empty.
+    /// A tree.
+    Fetched {
+        /// Its commit.
+        commit: Commit,
+        /// Where it lies.
+        tree: TempDir,
+    },
+    /// The server still has the last revision.
     Unchanged {
         /// The revision.
         revision: String,
@@ -99,11 +105,11 @@ pub enum Outcome {
 }
 
 impl Checkout {
-    /// Checks out into an existing, empty directory.
+    /// Checks out into a temporary directory.
     ///
     /// # Errors
-    /// When the repository or the reference cannot be had; the directory may hold a part of the tree then.
-    pub async fn run(self, edges: &Edges, directory: &Path) -> Result<Outcome, GitError> {
+    /// When the repository or the reference cannot be had.
+    pub async fn run(self, edges: &Edges) -> Result<Outcome, GitError> {
         transport::register();
         let (url, inline) = split_user(&self.url);
         let credentials = match &self.credentials {
@@ -115,7 +121,7 @@ impl Checkout {
             url: url.clone(),
             cause: Cause::Deadline,
         };
-        let (http, directory) = (edges.http.clone(), directory.to_owned());
+        let http = edges.http.clone();
         let work = edges.blocking.run(move |caller| {
             let context = Context {
                 http,
@@ -128,7 +134,7 @@ impl Checkout {
                 checkout: &self,
                 url: &url,
             };
-            context.enter(|| work.run(&directory))
+            context.enter(|| work.run())
         });
         edges.clock.timeout(limit, work).await.unwrap_or(Err(deadline))
     }

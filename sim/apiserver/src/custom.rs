@@ -125,13 +125,17 @@ impl Version {
 
 /// A stored object in one of its versions.
 pub(crate) fn view(definition: &Definition, version: &Version, stored: &Arc<Value>) -> Arc<Value> {
-    let wanted = api_version(&definition.group, &version.name);
-    if manifest::object::api_version(stored) == wanted {
+    if manifest::object::api_version(stored) == api_version(&definition.group, &version.name) {
         return Arc::clone(stored);
     }
-    let mut object = (**stored).clone();
-    object["apiVersion"] = wanted.into();
-    Arc::new(object)
+    Arc::new(view_value(definition, version, stored))
+}
+
+/// An object in another version: nothing but its `apiVersion` differs.
+pub(crate) fn view_value(definition: &Definition, version: &Version, object: &Value) -> Value {
+    let mut object = object.clone();
+    object["apiVersion"] = api_version(&definition.group, &version.name).into();
+    object
 }
 
 /// Fills in the defaults of the schema.

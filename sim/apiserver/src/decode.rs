@@ -1,11 +1,12 @@
 //! Reading bodies: JSON and YAML, the type they say they are, unknown and duplicate fields.
 
+use kube_schema::Document;
 use serde_json::Value;
 
 use crate::{
     call::{Call, Validation},
     failure::{Cause, Failure, Outcome},
-    gojson, media, strategy,
+    media, strategy,
     wire::{self, Parsed},
 };
 
@@ -124,36 +125,22 @@ impl Call<'_> {
     }
 
     /// What a patch made of an object, as if it had come as a body.
-    pub(crate) fn accept(&mut self, mut object: Value, live: Option<&Value>) -> Outcome<Value> {
-        let _ = live;
+    pub(crate) fn accept(&mut self, patched: Document) -> Outcome<Value> {
+        let text = patched.to_text();
+        let mut object = patched.into_value();
         let (api_version, kind) = (self.resource.api_version(), self.resource.kind.clone());
         let own_kind = manifest::object::kind(&object).to_owned();
         let own_version = manifest::object::api_version(&object).to_owned();
         if own_kind != kind || own_version != api_version {
             return Err(self.wrong_type(&own_version, &own_kind, &api_version, &kind));
         }
-        let findings = strategy::unknown_fields(&self.resource, &mut object).map_err(|error| self.in_patch(&object, &error.message))?;
+        let findings = strategy::unknown_fields(&self.resource, &mut object).map_err(|error| in_patch(&text, &error.message))?;
         if self.validation == Validation::Strict && !findings.is_empty() {
             let message = format!("strict decoding error: {}", findings.join(", "));
-            return Err(self.in_patch(&object, &message));
+            return Err(in_patch(&text, &message));
         }
         self.report(&findings, &object)?;
         Ok(object)
-    }
-
-    fn in_patch(&self, object: &Value, detail: &str) -> Box<Failure> {
-        let text = gojson::quote(&object.to_string());
-        let cause = Cause::invalid("patch", format!("Invalid value: {text}: {detail}"));
-        Failure::invalid("", "", "", &[cause])
-    }
-
-    /// The body of a JSON, merge or strategic merge patch.
-    pub(crate) fn patch_body(&mut self, kind: &str) -> Outcome<Value> {
-        let parsed = wire::json(&self.body).map_err(|error| Failure::bad_request(error.message))?;
-        if kind != "application/json-patch+json" {
-            self.report(&parsed.duplicates, &Value::Null)?;
-        }
-        Ok(parsed.value)
     }
 
     /// The body of an apply.
@@ -185,4 +172,9 @@ fn internal(group: &str, version: &str) -> String {
         "" => "core".to_owned(),
         other => other.split('.').next().unwrap_or_default().to_owned(),
     }
+}
+
+fn in_patch(text: &str, detail: &str) -> Box<Failure> {
+    let cause = Cause::invalid("patch", format!("Invalid value: {}: {detail}", crate::gojson::quote(text)));
+    Failure::invalid("", "", "", &[cause])
 }

@@ -11,12 +11,14 @@ mod reset;
 mod shape;
 mod table;
 mod time;
+mod validate;
 
 pub use convert::convert;
 pub use defaults::{default, settle};
 pub use prepare::{prepare_create, prepare_update};
 pub use reset::reset_fields;
 pub use shape::mismatch;
+pub use validate::{FieldError, summary, validate};
 
 /// A built-in kind in one API version.
 #[derive(Debug, Clone, Copy)]

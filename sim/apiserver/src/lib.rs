@@ -3,10 +3,12 @@
 mod access;
 mod admission;
 mod audit;
+mod bootstrap;
 mod call;
 mod changes;
 mod controllers;
 mod core;
+pub mod corpus;
 mod crd;
 mod custom;
 mod decode;

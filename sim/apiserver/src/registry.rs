@@ -12,4 +12,6 @@ mod update;
 mod watch;
 
 pub(crate) use read::view;
+
+pub(crate) use crate::custom::view_value;
 pub(crate) use watch::{Plan, bookmark, event_for, expired_event};

@@ -7,8 +7,7 @@ use crate::{
     core::Core,
     custom,
     failure::{Cause, Outcome},
-    gvr,
-    kinds::{Generation, Kind},
+    kinds::{self, Kind},
     resource::{Model, Resource},
 };
 
@@ -37,7 +36,7 @@ pub(crate) fn typed(resource: &Resource) -> Option<Typed<'_>> {
 /// Fills in what the kind's defaults say.
 pub(crate) fn default(resource: &Resource, object: &mut Value) {
     match &resource.model {
-        Model::Builtin(_) => {}
+        Model::Builtin(kind) => kinds::default(kind, object),
         Model::Custom(_, version) => custom::default(version, object),
     }
 }
@@ -45,11 +44,7 @@ pub(crate) fn default(resource: &Resource, object: &mut Value) {
 /// What the kind does to a new object before validation.
 pub(crate) fn prepare_create(resource: &Resource, object: &mut Value) {
     match &resource.model {
-        Model::Builtin(kind) => {
-            if kind.generation != Generation::None {
-                set_generation(object, 1);
-            }
-        }
+        Model::Builtin(kind) => kinds::prepare_create(kind, object),
         Model::Custom(_, version) => {
             if version.status && let Some(members) = object.as_object_mut() {
                 members.remove("status");
@@ -62,29 +57,8 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value) {
 /// What the kind does to a changed object before validation.
 pub(crate) fn prepare_update(resource: &Resource, subresource: &str, new: &mut Value, old: &Value) {
     match &resource.model {
-        Model::Builtin(kind) => prepare_builtin(kind, subresource, new, old),
+        Model::Builtin(kind) => kinds::prepare_update(kind, subresource, new, old),
         Model::Custom(_, version) => custom::prepare_update(version, subresource, new, old),
-    }
-}
-
-fn prepare_builtin(kind: &Kind, subresource: &str, new: &mut Value, old: &Value) {
-    if subresource == "status" {
-        let status = new.get("status").cloned();
-        let revision = new.pointer("/metadata/resourceVersion").cloned();
-        let managed = new.pointer("/metadata/managedFields").cloned();
-        *new = old.clone();
-        restore(new, "status", status);
-        let meta = manifest::object::map_at(new, &["metadata"]);
-        put(meta, "resourceVersion", revision);
-        put(meta, "managedFields", managed);
-        return;
-    }
-    if kind.has_status() {
-        restore(new, "status", old.get("status").cloned());
-    }
-    if kind.generation != Generation::None && new.get("spec") != old.get("spec") {
-        let generation = manifest::object::generation(old) + 1;
-        set_generation(new, generation);
     }
 }
 
@@ -129,18 +103,9 @@ pub(crate) fn unknown_fields(resource: &Resource, object: &mut Value) -> Outcome
     }
 }
 
-/// A stored object in the version of `kind`.
-pub(crate) fn convert(stored: &Value, kind: &'static Kind) -> Option<Value> {
-    let mut object = stored.clone();
-    object["apiVersion"] = gvr::api_version(kind.group, kind.version).into();
-    Some(object)
-}
-
-/// An object of `kind` in the version it is stored in.
-pub(crate) fn to_storage(object: &Value, kind: &'static Kind) -> Option<Value> {
-    let mut object = object.clone();
-    object["apiVersion"] = gvr::api_version(kind.storage.0, kind.storage.1).into();
-    Some(object)
+/// The kind in the version it is stored in.
+pub(crate) fn stored_kind(kind: &'static Kind) -> &'static Kind {
+    kinds::find_kind(kind.storage.0, kind.storage.1, kind.kind).unwrap_or(kind)
 }
 
 /// The directory of a resource in the genuine server's storage.

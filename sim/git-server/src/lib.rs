@@ -290,6 +290,10 @@ impl GitServer {
         Some((repository.path().to_owned(), repository.credentials.clone()))
     }
 
+    fn with<T>(&self, repo: &str, look: impl FnOnce(&mut Repository) -> T) -> Option<T> {
+        self.state().repositories.get_mut(repo).map(look)
+    }
+
     fn note_served(&self, repo: &str) {
         let mut state = self.state();
         let reachable = state.repositories.get(repo).map(Repository::reachable);

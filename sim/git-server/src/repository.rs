@@ -40,6 +40,10 @@ pub(crate) struct Repository {
     refs: BTreeMap<String, Target>,
     parents: BTreeMap<Oid, Option<Oid>>,
     made: u64,
+    /// How often a ref moved.
+    pub(crate) moves: u64,
+    /// What `upload-pack` says of the refs, by protocol: asked again only after a ref moved.
+    pub(crate) advertisements: BTreeMap<Option<String>, Vec<u8>>,
     pub(crate) credentials: Option<Credentials>,
 }
 
@@ -55,6 +59,8 @@ impl Repository {
             refs: BTreeMap::new(),
             parents: BTreeMap::new(),
             made: 0,
+            moves: 0,
+            advertisements: BTreeMap::new(),
             credentials: None,
         })
     }
@@ -121,7 +127,9 @@ impl Repository {
     }
 
     /// All names live in one file: loose ones would leave directories behind that block other names.
-    fn write_refs(&self) -> io::Result<()> {
+    fn write_refs(&mut self) -> io::Result<()> {
+        self.moves += 1;
+        self.advertisements.clear();
         let mut text = String::from("# pack-refs with: peeled fully-peeled sorted \n");
         for (name, target) in &self.refs {
             let _ = writeln!(text, "{} {name}", target.oid);

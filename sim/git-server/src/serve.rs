@@ -1,6 +1,9 @@
 //! Smart HTTP: which request means which run of `upload-pack`.
 
-use std::io::Read;
+use std::{
+    io::{self, Read},
+    path::Path,
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -81,7 +84,7 @@ impl GitServer {
         match endpoint {
             Endpoint::Refused => plain(StatusCode::FORBIDDEN, "Service not enabled"),
             Endpoint::InfoRefs => {
-                let output = upload_pack::run(self.home(), &path, &Ask::Advertisement, protocol);
+                let output = self.advertised(repo, &path, protocol);
                 respond(ADVERTISEMENT, output, |refs| {
                     self.note_served(repo);
                     advertisement(refs, protocol)
@@ -101,6 +104,24 @@ impl GitServer {
     }
 }
 
+impl GitServer {
+    fn advertised(&self, repo: &str, path: &Path, protocol: Option<&str>) -> io::Result<Vec<u8>> {
+        let key = protocol.map(str::to_owned);
+        let moves = self.with(repo, |it| (it.moves, it.advertisements.get(&key).cloned()));
+        if let Some((_, Some(known))) = moves {
+            return Ok(known);
+        }
+        let refs = upload_pack::run(self.home(), path, &Ask::Advertisement, protocol)?;
+        self.with(repo, |it| {
+            // Somebody may have pushed meanwhile.
+            if moves.is_some_and(|(moves, _)| moves == it.moves) {
+                it.advertisements.insert(key, refs.clone());
+            }
+        });
+        Ok(refs)
+    }
+}
+
 /// Protocol 2 starts with the capabilities at once; the older ones name the service first.
 fn advertisement(refs: Vec<u8>, protocol: Option<&str>) -> Vec<u8> {
     let two = protocol.is_some_and(|it| it.split(':').any(|key| key == "version=2"));
@@ -112,7 +133,7 @@ fn advertisement(refs: Vec<u8>, protocol: Option<&str>) -> Vec<u8> {
     bytes
 }
 
-fn request_body(request: &Request<Bytes>) -> std::io::Result<Bytes> {
+fn request_body(request: &Request<Bytes>) -> io::Result<Bytes> {
     let gzip = request
         .headers()
         .get(CONTENT_ENCODING)
@@ -129,7 +150,7 @@ fn request_body(request: &Request<Bytes>) -> std::io::Result<Bytes> {
 
 fn respond(
     content_type: &'static str,
-    output: std::io::Result<Vec<u8>>,
+    output: io::Result<Vec<u8>>,
     finish: impl FnOnce(Vec<u8>) -> Vec<u8>,
 ) -> Response<Body> {
     match output {

@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use artifact::Ignore;
 use criterion::{Criterion, criterion_group, criterion_main};
 use edges::{Blocking, Clock, DataDir, Edges, HttpClient, Listener, Seed, Serving};
-use git::{Checkout, Credentials, Reference};
+use git::{Checkout, Credentials, Outcome, Reference};
 use git_server::GitServer;
 
 fn edges(git: &GitServer) -> std::io::Result<Edges> {
@@ -52,7 +52,6 @@ fn clone_and_archive(criterion: &mut Criterion) {
     criterion.bench_function("clone and archive 200 files", |bencher| {
         bencher.iter(|| {
             runtime.block_on(async {
-                let directory = tempfile::tempdir()?;
                 let checkout = Checkout {
                     url: "http://git.example.com/app.git".into(),
                     credentials: Credentials::Anonymous,
@@ -60,10 +59,12 @@ fn clone_and_archive(criterion: &mut Criterion) {
                     last_revision: None,
                     timeout: Duration::from_secs(60),
                 };
-                checkout.run(&edges, directory.path()).await?;
-                let ignore = Ignore::of_tree(directory.path(), None)?;
+                let Outcome::Fetched { tree, .. } = checkout.run(&edges).await? else {
+                    return Err("nothing was fetched".into());
+                };
+                let ignore = Ignore::of_tree(tree.path(), None)?;
                 let mut bytes = Vec::new();
-                artifact::archive(directory.path(), &ignore, &mut bytes)?;
+                artifact::archive(tree.path(), &ignore, &mut bytes)?;
                 Ok::<_, Box<dyn std::error::Error>>(bytes.len())
             })
         });

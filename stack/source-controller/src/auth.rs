@@ -106,7 +106,8 @@ mod tests {
     #[test]
     fn keys_make_credentials() {
         let prefix = "failed to configure authentication options: invalid";
-        let cases: [(&str, &[(&str, &str)], String); 8] = [
+        type Keys<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(&str, Keys<'_>, String); 8] = [
             ("https://x/y", &[], "Anonymous".into()),
             (
                 "http://x/y",

@@ -68,12 +68,11 @@ fn checkout(reference: Reference) -> Checkout {
 impl World {
     /// The revision and `a.yaml`, or the error.
     async fn revision(&self, checkout: Checkout) -> Result<(String, String), String> {
-        let directory = tempfile::tempdir().unwrap();
         let absolute = matches!(checkout.reference, Reference::Name(_));
-        match checkout.run(&self.edges, directory.path()).await {
-            Ok(Outcome::Fetched(commit)) => {
-                let text = fs::read_to_string(directory.path().join("a.yaml")).unwrap();
-                assert!(!directory.path().join(".git").exists());
+        match checkout.run(&self.edges).await {
+            Ok(Outcome::Fetched { commit, tree }) => {
+                let text = fs::read_to_string(tree.path().join("a.yaml")).unwrap();
+                assert!(!tree.path().join(".git").exists());
                 let revision = if absolute {
                     commit.absolute_revision()
                 } else {
@@ -280,20 +279,18 @@ async fn a_server_that_hangs_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn files_come_as_they_are() {
     let world = world();
-    let directory = tempfile::tempdir().unwrap();
-    let reference = commit(world.first, None);
-    checkout(reference)
-        .run(&world.edges, directory.path())
-        .await
-        .unwrap();
-    let text = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
-    assert_eq!(text("a.yaml"), "a: 1\n", "no line endings are converted");
-    let directory = tempfile::tempdir().unwrap();
-    checkout(branch("main"))
-        .run(&world.edges, directory.path())
-        .await
-        .unwrap();
-    let link = fs::read_link(directory.path().join("link")).unwrap();
+    let fetch = async |reference| {
+        let outcome = checkout(reference).run(&world.edges).await.unwrap();
+        let Outcome::Fetched { tree, .. } = outcome else {
+            panic!("{outcome:?}")
+        };
+        tree
+    };
+    let first = fetch(commit(world.first, None)).await;
+    let text = fs::read_to_string(first.path().join("a.yaml")).unwrap();
+    assert_eq!(text, "a: 1\n", "no line endings are converted");
+    let second = fetch(branch("main")).await;
+    let link = fs::read_link(second.path().join("link")).unwrap();
     assert_eq!(link, Path::new("a.yaml"));
 }
 

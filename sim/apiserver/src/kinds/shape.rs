@@ -81,6 +81,36 @@ pub(super) fn by_name(name: &str) -> Option<usize> {
     SHAPES.binary_search_by(|s| s.name.cmp(name)).ok()
 }
 
+/// The shapes of a text of this form, sorted by name.
+pub(super) fn parse_all(text: &'static str) -> Vec<Shape> {
+    parse::shapes(text)
+}
+
+/// A value of this shape in the member order of its type.
+pub(super) fn print(index: usize, value: &Value) -> String {
+    text(&Ty::Struct(index), value)
+}
+
+fn text(ty: &Ty, value: &Value) -> String {
+    match (ty.plain(), value) {
+        (Ty::Struct(index), Value::Object(map)) => {
+            let members = shape(*index)
+                .members
+                .iter()
+                .filter_map(|m| Some((m, map.get(m.name)?)));
+            let members: Vec<String> = members
+                .map(|(m, v)| format!("{}:{}", Value::from(m.name), text(&m.ty, v)))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        }
+        (Ty::List(item), Value::Array(items)) => {
+            let items: Vec<String> = items.iter().map(|v| text(item, v)).collect();
+            format!("[{}]", items.join(","))
+        }
+        _ => value.to_string(),
+    }
+}
+
 /// The shape of a kind's objects.
 pub(super) fn of(kind: &Kind) -> Option<usize> {
     let group = if kind.group.is_empty() {

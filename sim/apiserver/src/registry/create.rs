@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{
-    meta::metadata,
-    read::{stored_form, view},
-};
+use super::read::{stored_form, view};
 use crate::{
     admission,
     call::Call,
@@ -28,23 +25,9 @@ impl Call<'_> {
         self.fill_system_fields(&mut object);
         self.generate_name(&mut object);
         strategy::default(&self.resource, &mut object);
-        let empty = self.empty_live(&object);
-        let object = fields::update(self, &empty, object);
+        let object = fields::update(self, None, object);
         let created = self.insert(object)?;
         Ok((201, created))
-    }
-
-    /// The object that managers are compared with when there is none yet.
-    pub(crate) fn empty_live(&self, object: &Value) -> Value {
-        let mut empty = json!({
-            "apiVersion": self.resource.api_version(),
-            "kind": self.resource.kind,
-            "metadata": { "name": manifest::object::name(object) },
-        });
-        if self.resource.namespaced {
-            metadata(&mut empty).insert("namespace".into(), self.target.namespace.clone().into());
-        }
-        empty
     }
 
     /// The part of a creation that PUT and apply share: admission, strategy, validation, storage.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use kube_schema::Document;
+use serde_json::Value;
 
 use crate::{
-    call::Call,
+    call::{Call, Validation},
     failure::{Cause, Failure, Outcome},
     fields, media,
     registry::view,
@@ -31,12 +32,12 @@ impl Call<'_> {
         let stored = self.stored()?;
         let live = view(&self.resource, &stored);
         let patched = self.patched(kind, &live)?;
-        let mut object = self.accept(patched, Some(&live))?;
+        let mut object = self.accept(patched)?;
         self.check_namespace(&mut object)?;
         self.check_name(&mut object)?;
         strategy::default(&self.resource, &mut object);
         self.drop_duplicate_owners(&mut object);
-        let object = fields::update(self, &live, object);
+        let object = fields::update(self, Some(&live), object);
         Ok((200, self.replace(&live, object)?))
     }
 
@@ -76,14 +77,49 @@ impl Call<'_> {
     }
 
     /// The live object with the request's patch applied, not yet decoded.
-    pub(crate) fn patched(&mut self, kind: &str, live: &Value) -> Outcome<Value> {
-        let patch = self.patch_body(kind)?;
-        if kind == MERGE {
-            let mut target = live.clone();
-            merge(&mut target, &patch);
-            return Ok(target);
+    pub(crate) fn patched(&mut self, kind: &str, live: &Value) -> Outcome<Document> {
+        let result = match kind {
+            JSON => {
+                let (operations, findings) = kube_patch::operations(&self.body).map_err(refusal)?;
+                self.report_patch(&findings)?;
+                kube_patch::patch_document(self.document(live), &operations)
+            }
+            MERGE => {
+                let patch = kube_patch::read_merge_patch(&self.body).map_err(refusal)?;
+                self.report_patch(&patch.duplicates())?;
+                Ok(kube_patch::merge_document(&self.document(live), &patch))
+            }
+            _ => {
+                let (patch, duplicates) = kube_schema::read_json(&self.body)
+                    .map_err(|error| Failure::bad_request(format!("error decoding patch: {error}")))?;
+                self.report_patch(&duplicates)?;
+                match strategy::typed(&self.resource) {
+                    Some(typed) => kube_patch::strategic_merge(typed.schema, typed.ty, live, &patch)
+                        .map(|patched| Document::from_value(&patched)),
+                    None => return Err(Failure::internal("no schema for a strategic merge")),
+                }
+            }
+        };
+        result.map_err(refusal)
+    }
+
+    /// The text of an object as the genuine server would write it.
+    fn document(&self, live: &Value) -> Document {
+        Document::from_value(live)
+    }
+
+    fn report_patch(&mut self, findings: &[String]) -> Outcome<()> {
+        if findings.is_empty() {
+            return Ok(());
         }
-        Err(Failure::internal("this patch type is not there yet"))
+        match self.validation {
+            Validation::Ignore => {}
+            Validation::Warn => findings.iter().for_each(|finding| self.warn(finding)),
+            Validation::Strict => {
+                return Err(Failure::bad_request(format!("strict decoding error: {}", findings.join(", "))));
+            }
+        }
+        Ok(())
     }
 
     fn apply(&mut self) -> Outcome<(u16, Arc<Value>)> {
@@ -93,7 +129,8 @@ impl Call<'_> {
         let Some(stored) = stored else { return self.create_by_apply(&applied) };
         let live = view(&self.resource, &stored);
         self.check_apply_uid(&live, &applied)?;
-        let mut object = fields::apply(self, &live, &applied)?;
+        let merged = fields::apply(self, Some(&live), &applied)?;
+        let mut object = merged.unwrap_or_else(|| (*live).clone());
         self.check_namespace(&mut object)?;
         self.check_name(&mut object)?;
         strategy::default(&self.resource, &mut object);
@@ -109,9 +146,7 @@ impl Call<'_> {
         if !uid.is_empty() {
             return Err(self.conflict(&format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found")));
         }
-        let named = json!({ "metadata": { "name": self.target.name } });
-        let empty = self.empty_live(&named);
-        let mut object = fields::apply(self, &empty, applied)?;
+        let Some(mut object) = fields::apply(self, None, applied)? else { return Err(self.not_found()) };
         self.check_namespace(&mut object)?;
         self.check_name(&mut object)?;
         self.fill_system_fields(&mut object);
@@ -131,20 +166,14 @@ impl Call<'_> {
     }
 }
 
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
+fn refusal(error: kube_patch::PatchError) -> Box<Failure> {
+    let mut failure = match error.reason {
+        "" => Failure::plain(error.message),
+        reason => Failure::new(error.code, reason, error.message),
     };
-    if !target.is_object() {
-        *target = json!({});
+    failure.code = error.code;
+    if error.details {
+        failure.details.get_or_insert_default();
     }
-    let Some(members) = target.as_object_mut() else { return };
-    for (key, value) in patch {
-        if value.is_null() {
-            members.remove(key);
-        } else {
-            merge(members.entry(key.clone()).or_insert(Value::Null), value);
-        }
-    }
+    failure
 }

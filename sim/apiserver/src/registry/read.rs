@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     call::Call,
-    custom,
+    custom, kinds,
     failure::{Failure, Outcome},
     resource::{Model, Resource},
     strategy,
@@ -49,7 +49,7 @@ pub(crate) fn view(resource: &Resource, stored: &Arc<Value>) -> Arc<Value> {
             if manifest::object::api_version(stored) == resource.api_version() {
                 return Arc::clone(stored);
             }
-            strategy::convert(stored, kind).map_or_else(|| Arc::clone(stored), Arc::new)
+            kinds::convert(stored, strategy::stored_kind(kind), &resource.api_version()).map_or_else(|| Arc::clone(stored), Arc::new)
         }
     }
 }
@@ -65,6 +65,6 @@ pub(crate) fn stored_form(resource: &Resource, object: Value) -> Value {
             object["apiVersion"] = resource.storage.clone().into();
             object
         }
-        Model::Builtin(kind) => strategy::to_storage(&object, kind).unwrap_or(object),
+        Model::Builtin(kind) => kinds::convert(&object, kind, &resource.storage).unwrap_or(object),
     }
 }

@@ -49,7 +49,7 @@ impl Call<'_> {
                 shown.insert(key.into(), value);
             }
         }
-        let managed = fields::scale_view(&self.resource, &object, &places.spec);
+        let managed = fields::scale_view(&self.resource, &object);
         if !managed.is_empty() {
             shown.insert("managedFields".into(), managed.into());
         }
@@ -96,7 +96,7 @@ impl Call<'_> {
             let applied = self.apply_body()?;
             fields::scale_apply(self, &old, &applied)?
         } else {
-            let patched = self.patched(kind, &old)?;
+            let patched = self.patched(kind, &old)?.into_value();
             fields::scale_update(self, &old, patched)
         };
         self.rescale(&stored, &new)
@@ -118,7 +118,7 @@ impl Call<'_> {
         if let Some((last, parents)) = path.split_last() {
             manifest::object::map_at(&mut object, parents).insert((*last).to_owned(), replicas.into());
         }
-        fields::scale_store(&self.resource, &live, scale, &places.spec, &mut object);
+        fields::scale_store(&self.resource, &live, scale, &mut object);
         // The object itself is updated: its generation moves as with any change of its spec.
         self.target.subresource.clear();
         let written = self.replace(&live, object);

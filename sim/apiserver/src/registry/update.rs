@@ -32,7 +32,7 @@ impl Call<'_> {
         let live = view(&self.resource, &stored);
         self.check_uid(&live, &object)?;
         self.drop_duplicate_owners(&mut object);
-        let object = fields::update(self, &live, object);
+        let object = fields::update(self, Some(&live), object);
         Ok((200, self.replace(&live, object)?))
     }
 
@@ -42,8 +42,7 @@ impl Call<'_> {
         }
         self.drop_duplicate_owners(&mut object);
         self.fill_system_fields(&mut object);
-        let empty = self.empty_live(&object);
-        let object = fields::update(self, &empty, object);
+        let object = fields::update(self, None, object);
         Ok((201, self.insert(object)?))
     }
 

@@ -86,26 +86,22 @@ impl GitRepositories {
     }
 
     async fn check_out(&self, checkout: Checkout) -> Result<Fetched, Failure> {
-        let directory = tempfile::tempdir().map_err(|error| {
-            let text = format!("failed to create temporary working directory: {error}");
-            Failure::retry(reason::DIRECTORY_CREATION_FAILED, text)
-        })?;
         let absolute = matches!(checkout.reference, Reference::Name(_));
-        let outcome = checkout.run(&self.edges, directory.path()).await;
+        let outcome = checkout.run(&self.edges).await;
         let outcome = outcome.map_err(|error| {
             let text = format!("failed to checkout and determine revision: {error}");
             Failure::retry(reason::GIT_OPERATION_FAILED, text)
         })?;
         match outcome {
             Outcome::Unchanged { revision } => Ok(Fetched::Unchanged { revision }),
-            Outcome::Fetched(commit) => Ok(Fetched::Tree {
+            Outcome::Fetched { commit, tree } => Ok(Fetched::Tree {
                 revision: if absolute {
                     commit.absolute_revision()
                 } else {
                     commit.revision()
                 },
                 commit,
-                directory,
+                directory: tree,
             }),
             Outcome::Empty => Err(Failure::retry(
                 reason::EMPTY_GIT_REPOSITORY,

@@ -6,7 +6,7 @@ mod service;
 
 use serde_json::{Map, Value, json};
 
-use super::{Kind, quantity};
+use super::{Kind, allocate, quantity};
 
 /// Annotation that carries a DaemonSet's template generation, which has no member in `apps/v1`.
 pub(super) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
@@ -30,6 +30,7 @@ pub fn prepare_create(kind: &Kind, object: &mut Value) {
             finalizer(object, "kubernetes.io/pvc-protection");
         }
         "Pod" => pod::create(object),
+        "Service" => allocate::complete(object, None),
         "ServiceAccount" => secret_references(object),
         "CertificateSigningRequest" => {
             if let Some(Value::Object(spec)) = object.get_mut("spec") {
@@ -69,7 +70,10 @@ fn keep(kind: &Kind, new: &mut Value, old: &Value) {
         }
         "PersistentVolumeClaim" => data_source(new),
         "CustomResourceDefinition" => stored_version(new),
-        "Service" => service::update(new, old),
+        "Service" => {
+            allocate::complete(new, Some(old));
+            service::update(new, old);
+        }
         "ServiceAccount" => secret_references(new),
         _ => {}
     }

@@ -53,6 +53,8 @@ pub struct Kind {
     pub create_on_update: bool,
     /// Whether deletion observes a grace period.
     pub graceful: bool,
+    /// Whether DELETE answers with the deleted object instead of a Status.
+    pub returns_deleted: bool,
     /// Group and version in which the genuine server stores it: two views of one storage have the same.
     pub storage: (&'static str, &'static str),
 }

@@ -47,6 +47,19 @@ pub fn prepare_create(kind: &Kind, object: &mut Value) {
 /// Prepares an object with its defaults for replacing `old`, through the resource itself (`""`) or a subresource.
 pub fn prepare_update(kind: &Kind, subresource: &str, new: &mut Value, old: &Value) {
     copy(new, old, "/metadata", "generation");
+    for given in [
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
+        if old
+            .pointer("/metadata")
+            .and_then(|m| m.get(given))
+            .is_some_and(|t| !t.is_null())
+        {
+            copy(new, old, "/metadata", given);
+        }
+    }
     match subresource {
         "status" | "approval" => return keep_for_status(kind, subresource, new, old),
         "finalize" => return copy(new, old, "", "status"),

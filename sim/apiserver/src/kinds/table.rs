@@ -57,7 +57,6 @@ const fn namespaced(
         unconditional_update: true,
         create_on_update: false,
         graceful: false,
-        returns_deleted: false,
         storage: (group, version),
     }
 }

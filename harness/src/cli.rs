@@ -12,7 +12,7 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    SnapshotMode,
+    SnapshotMode, bench,
     event::Summary,
     report::{Json, Junit, Reporter, Terminal, TraceFile},
     run::{self, Options},
@@ -69,6 +69,8 @@ enum Command {
     Lint,
     /// Prints the JSON Schema of scenario files.
     Schema,
+    /// Measures the figures that the README quotes, the whole suite among them.
+    Bench,
     /// Replays recorded API exchanges and prints how many are answered alike.
     Corpus {
         /// A folder of recorded cases, or one area of it.
@@ -165,6 +167,7 @@ fn dispatch(cli: &Cli) -> io::Result<Exit> {
             Ok(Exit::Passed)
         }
         Command::Corpus { dir, filter } => corpus(dir, filter.as_deref()),
+        Command::Bench => bench(&read(cli.root.as_deref())?),
         Command::Lint => {
             let catalogue = read(cli.root.as_deref())?;
             Ok(lint(&catalogue).unwrap_or(Exit::Passed))
@@ -221,20 +224,13 @@ fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
         print(&format!("{}\n", names.join("\n")));
         return Ok(Exit::Passed);
     }
-    let options = Options {
-        roots: catalogue.roots.clone(),
-        seed: args.seed,
-        snapshots: if args.update_snapshots {
-            SnapshotMode::Update
-        } else {
-            SnapshotMode::Compare
-        },
-        trace: args.trace.is_some(),
-        jobs: args
-            .jobs
-            .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
-        fail_fast: args.fail_fast,
-    };
+    let mut options = options(catalogue, args.seed);
+    if args.update_snapshots {
+        options.snapshots = SnapshotMode::Update;
+    }
+    options.trace = args.trace.is_some();
+    options.jobs = args.jobs.unwrap_or(options.jobs);
+    options.fail_fast = args.fail_fast;
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(Terminal::new())];
     for (format, path) in &args.report {
         reporters.push(match format {
@@ -250,6 +246,29 @@ fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
         let _ = ctrlc::set_handler(move || interrupt.now());
     })?;
     Ok(exit_of(&summary))
+}
+
+fn bench(catalogue: &Catalogue) -> io::Result<Exit> {
+    for figure in bench::measure()? {
+        print(&format!("{:<44} {}\n", figure.what, figure.value));
+    }
+    let options = options(catalogue, 1);
+    let count = catalogue.scenarios.len();
+    let summary = run::run(catalogue.scenarios.clone(), &options, &mut [], |_| {})?;
+    let what = format!("{count} scenarios, {} passed", summary.passed);
+    print(&format!("{what:<44} {:.2} s\n", summary.seconds));
+    Ok(exit_of(&summary))
+}
+
+fn options(catalogue: &Catalogue, seed: u64) -> Options {
+    Options {
+        roots: catalogue.roots.clone(),
+        seed,
+        snapshots: SnapshotMode::Compare,
+        trace: false,
+        jobs: thread::available_parallelism().map_or(1, usize::from),
+        fail_fast: false,
+    }
 }
 
 fn exit_of(summary: &Summary) -> Exit {
@@ -278,3 +297,6 @@ fn print(text: &str) {
 fn complain(text: &str) {
     eprintln!("{text}");
 }
+
+#[cfg(test)]
+mod tests;

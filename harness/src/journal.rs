@@ -106,6 +106,8 @@ pub(crate) struct Journal {
     history: Vec<Seen>,
     objects: BTreeMap<Key, Arc<Value>>,
     at_once: usize,
+    /// Where the scenario's own part of the history begins.
+    begin: usize,
 }
 
 impl Journal {
@@ -117,7 +119,18 @@ impl Journal {
             history: Vec::new(),
             objects: BTreeMap::new(),
             at_once: 0,
+            begin: 0,
         }
+    }
+
+    /// Says that all before was there when the scenario began.
+    pub(crate) fn begins_here(&mut self) {
+        self.begin = self.history.len();
+    }
+
+    /// The observations of the scenario itself, oldest first.
+    pub(crate) fn of_scenario(&self) -> &[Seen] {
+        &self.history[self.begin..]
     }
 
     /// What exists, ordered by key.

@@ -14,6 +14,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 
+mod bench;
 mod invariant;
 mod journal;
 mod limits;

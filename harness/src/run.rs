@@ -135,10 +135,13 @@ async fn follow(source: &Source, options: &Options, started: Started, emit: &mut
     let mut course = Course::default();
     let mut trace = trace::Trace::new(&source.name, options.trace);
     let mut invariants = Invariants::default();
-    if let Err(miss) = given(source, &mut session) {
+    let ready = target::ready(&mut session.journal, session.cluster.clock).await;
+    if let Err(miss) = ready.and_then(|()| given(source, &mut session)) {
         course.miss = Some((miss, 0));
+        course.log = session.cluster.logs();
         return course;
     }
+    session.journal.begins_here();
     let steps = &source.scenario.steps;
     for (index, step) in steps.iter().enumerate() {
         emit(Event::StepStarted {

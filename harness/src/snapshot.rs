@@ -163,4 +163,25 @@ mod tests {
                 .any(|line| line.starts_with("+  a: \"2\"") || line.contains("+  a:"))
         );
     }
+
+    #[test]
+    fn insta_reads_our_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut snapshots = Snapshots {
+            folder: folder.path().to_owned(),
+            scenario: "a/b".to_owned(),
+            source: "scenarios/a/b.yaml".to_owned(),
+            mode: SnapshotMode::Update,
+            written: Vec::new(),
+        };
+        let object = Arc::new(json!({"kind": "ConfigMap", "data": {"text": "one\ntwo\n", "n": "1"}}));
+        snapshots
+            .compare("x", &[object.clone()], &BTreeMap::new())
+            .unwrap();
+        let body = snapshots.body(&[object], &BTreeMap::new()).unwrap();
+        let mut settings = insta::Settings::new();
+        settings.set_snapshot_path(folder.path());
+        settings.set_prepend_module_to_snapshot(false);
+        settings.bind(|| insta::assert_snapshot!("a__b__x", body));
+    }
 }

@@ -12,8 +12,13 @@ use edges::Clock;
 use futures::stream::LocalBoxStream;
 use git_server::GitServer;
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::journal::Change;
+use crate::{
+    journal::{Change, Journal, later},
+    limits,
+    verdict::Miss,
+};
 pub(crate) use logs::Logs;
 
 /// The namespace the extension lives in.
@@ -61,6 +66,43 @@ pub(crate) struct Started {
     pub(crate) cluster: Cluster,
     /// Every change; what exists already comes first.
     pub(crate) changes: LocalBoxStream<'static, Change>,
+}
+
+/// Waits until the extension runs: every Deployment in its namespace is available.
+///
+/// # Errors
+/// When it does not in good time.
+pub(crate) async fn ready(journal: &mut Journal, clock: Clock) -> Result<(), Miss> {
+    let deadline = later(clock.now(), limits::READY_WITHIN);
+    loop {
+        journal.catch_up()?;
+        let waiting: Vec<String> = journal
+            .objects()
+            .iter()
+            .filter(|(key, object)| {
+                key.kind == "Deployment" && key.namespace == NAMESPACE && !available(object)
+            })
+            .map(|(key, _)| key.name.clone())
+            .collect();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        if !journal.next(deadline).await? {
+            let message = format!("the extension did not become ready: {}", waiting.join(", "));
+            return Err(Miss::failed("target.ready", message));
+        }
+    }
+}
+
+fn available(deployment: &Value) -> bool {
+    let number = |path: &str| {
+        deployment
+            .pointer(path)
+            .and_then(Value::as_i64)
+            .unwrap_or_default()
+    };
+    number("/status/observedGeneration") == number("/metadata/generation")
+        && number("/status/availableReplicas") >= number("/spec/replicas").max(1)
 }
 
 impl Cluster {

@@ -105,7 +105,10 @@ mod tests {
         }
         junit.finish().unwrap();
         let xml = std::fs::read_to_string(&path).unwrap();
-        assert!(xml.contains(r#"tests="3" skipped="0" failures="1" errors="1""#), "{xml}");
+        assert!(
+            xml.contains(r#"tests="3" skipped="0" failures="1" errors="1""#),
+            "{xml}"
+        );
         assert!(xml.contains(r#"<testsuite name="k" tests="2""#), "{xml}");
         assert!(xml.contains(r#"classname="k.p""#), "{xml}");
         assert!(xml.contains("type=\"expect.timeout\""), "{xml}");

@@ -260,6 +260,25 @@ mod tests {
             terminal.event(&event).unwrap();
         }
         let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
-        insta::assert_snapshot!(text, @r"");
+        let expected = "\
+2 scenarios on target sim, seed 1
+ok      k/p/a                                                        0.25s  (cluster time 1m30s)
+FAILED  k/p/b                                                        0.25s  (cluster time 1m30s)
+
+failed: Kustomization/default/app did not become as expected within 2m0s [expect.timeout]
+  Something holds
+  --> scenarios/k/p/b.yaml:9:5
+   9 |   - expect: {}
+  last observed difference:
+    condition Ready: expected status True, saw False
+  what happened before:
+    1s ago  Event Warning BuildFailed
+  run it again: cargo xtask e2e k/p/b --exact --seed 1
+
+
+failed: k/p/b
+2 scenarios: 1 passed, 1 failed, 0 broken, 0 skipped in 0.50s (seed 1)
+";
+        assert_eq!(text, expected);
     }
 }

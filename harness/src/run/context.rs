@@ -13,7 +13,7 @@ pub(super) fn recent(session: &Session) -> Vec<String> {
     let now = session.clock().now();
     let mut lines: Vec<String> = session
         .journal
-        .history()
+        .of_scenario()
         .iter()
         .rev()
         .filter(|seen| seen.key.kind != "Lease")

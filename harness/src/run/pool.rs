@@ -27,6 +27,8 @@ const STACK_BYTES: usize = 16 * 1024 * 1024;
 
 enum Message {
     Event(Event),
+    /// A worker found nothing more to do.
+    Done,
     Interrupted,
 }
 
@@ -61,6 +63,7 @@ pub fn run(
         summary: Summary::default(),
         running: BTreeSet::new(),
         selected: selected.len(),
+        workers: 0,
     };
     desk.tell(&Event::RunStarted {
         target: "sim",
@@ -68,8 +71,7 @@ pub fn run(
         selected: selected.len(),
     })?;
     let stop = Arc::new(AtomicBool::new(false));
-    start_workers(selected, options, &stop, &sender)?;
-    drop(sender);
+    desk.workers = start_workers(selected, options, &stop, &sender)?;
     desk.listen(&receiver, &stop, options)?;
     let mut summary = desk.summary.clone();
     let run = summary.passed + summary.failed + summary.broken + summary.skipped;
@@ -87,10 +89,11 @@ fn start_workers(
     options: &Options,
     stop: &Arc<AtomicBool>,
     sender: &mpsc::Sender<Message>,
-) -> io::Result<()> {
+) -> io::Result<usize> {
     let queue = Arc::new(selected);
     let next = Arc::new(AtomicUsize::new(0));
-    for number in 0..options.jobs.clamp(1, queue.len().max(1)) {
+    let workers = options.jobs.clamp(1, queue.len().max(1));
+    for number in 0..workers {
         let (queue, next, stop) = (queue.clone(), next.clone(), stop.clone());
         let (options, sender) = (options.clone(), sender.clone());
         let work = move || {
@@ -106,6 +109,8 @@ fn start_workers(
                     break;
                 }
             }
+            // The end cannot be told from a closed channel: whoever may interrupt holds it open.
+            let _ = sender.send(Message::Done);
         };
         // Not joined: a stuck scenario must not keep the run from ending.
         thread::Builder::new()
@@ -113,7 +118,7 @@ fn start_workers(
             .stack_size(STACK_BYTES)
             .spawn(work)?;
     }
-    Ok(())
+    Ok(workers)
 }
 
 /// Where all events arrive.
@@ -122,6 +127,7 @@ struct Desk<'a> {
     summary: Summary,
     running: BTreeSet<String>,
     selected: usize,
+    workers: usize,
 }
 
 impl Desk<'_> {
@@ -137,8 +143,9 @@ impl Desk<'_> {
         stop: &AtomicBool,
         options: &Options,
     ) -> io::Result<()> {
-        loop {
+        while self.workers > 0 {
             match receiver.recv_timeout(limits::SILENCE_MAX) {
+                Ok(Message::Done) => self.workers -= 1,
                 Ok(Message::Event(event)) => {
                     let ended = self.note(&event);
                     self.tell(&event)?;
@@ -158,6 +165,7 @@ impl Desk<'_> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Keeps count; gives the verdict when a scenario is over.
@@ -215,5 +223,45 @@ fn stuck(name: String, seed: u64) -> Outcome {
         trace: Vec::new(),
         file,
         name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        SnapshotMode,
+        scenario::{Roots, parse},
+    };
+
+    fn selected(count: usize) -> Vec<Source> {
+        let text = "title: T\nrequirements: []\nfeatures: []\nsteps:\n  - advance: 1m\n";
+        (0..count)
+            .map(|number| parse(format!("{number}.yaml"), number.to_string(), text.to_owned()).unwrap())
+            .collect()
+    }
+
+    fn options() -> Options {
+        Options {
+            roots: Roots::at("."),
+            seed: 1,
+            snapshots: SnapshotMode::Compare,
+            trace: false,
+            jobs: 2,
+            fail_fast: false,
+        }
+    }
+
+    #[test]
+    fn every_selected_scenario_is_counted_once() {
+        let summary = run(selected(5), &options(), &mut [], |_| {}).unwrap();
+        assert_eq!((summary.passed, summary.not_run), (5, 0));
+    }
+
+    #[test]
+    fn an_interrupted_run_ends_with_a_summary() {
+        let summary = run(selected(50), &options(), &mut [], |interrupt| interrupt.now()).unwrap();
+        assert!(summary.interrupted);
+        assert!(summary.not_run > 0);
     }
 }

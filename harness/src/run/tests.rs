@@ -18,7 +18,9 @@ fn play(steps: &str) -> Outcome {
 fn play_in(root: &Path, steps: &str, snapshots: SnapshotMode) -> Outcome {
     fs::create_dir_all(root.join("fixtures/repos/app/v1")).unwrap();
     fs::write(root.join("fixtures/repos/app/v1/a.yaml"), "a: 1\n").unwrap();
-    let text = format!("title: T\nrequirements: []\nfeatures: []\ngiven: {{ repos: {{ app: v1 }} }}\nsteps:\n{steps}");
+    let text = format!(
+        "title: T\nrequirements: []\nfeatures: []\ngiven: {{ repos: {{ app: v1 }} }}\nsteps:\n{steps}"
+    );
     let source = parse("scenarios/t.yaml".to_owned(), "t".to_owned(), text).unwrap();
     let options = Options {
         roots: Roots::at(root),
@@ -46,8 +48,7 @@ fn fails(steps: &str, code: &str, words: &str) {
     assert!(text.contains(words), "{text}");
 }
 
-const CONFIG: &str =
-    "  - apply: [{ apiVersion: v1, kind: ConfigMap, metadata: { name: a }, data: { url: '{{app}}', x: '1' } }]\n";
+const CONFIG: &str = "  - apply: [{ apiVersion: v1, kind: ConfigMap, metadata: { name: a }, data: { url: '{{app}}', x: '1' } }]\n";
 
 #[test]
 fn the_verbs_of_kubectl_do_what_they_say() {
@@ -78,7 +79,9 @@ fn workloads_become_ready_in_virtual_time() {
 
 #[test]
 fn an_expectation_that_does_not_come_true_says_what_was_seen() {
-    let steps = format!("{CONFIG}  - expect: {{ object: {{ kind: ConfigMap, name: a }}, match: {{ data: {{ x: '3' }} }} }}\n");
+    let steps = format!(
+        "{CONFIG}  - expect: {{ object: {{ kind: ConfigMap, name: a }}, match: {{ data: {{ x: '3' }} }} }}\n"
+    );
     fails(&steps, "expect.timeout", "data.x: expected \"3\", saw \"1\"");
     fails(
         "  - expect: { object: { kind: ConfigMap, name: gone }, within: 10s }\n",
@@ -91,22 +94,41 @@ fn an_expectation_that_does_not_come_true_says_what_was_seen() {
 fn a_hold_that_breaks_says_when() {
     let steps = "  - hold: { during: 1h, state: { object: { kind: ConfigMap, name: a } } }\n";
     fails(steps, "hold.broken", "after 0s");
-    fails("  - hold: { during: 1h, unchanged: [{ kind: Pod, name: a }] }\n", "hold.missing", "does not exist");
+    fails(
+        "  - hold: { during: 1h, unchanged: [{ kind: Pod, name: a }] }\n",
+        "hold.missing",
+        "does not exist",
+    );
 }
 
 #[test]
 fn what_must_never_be_seen_is_seen_even_if_it_is_gone_again() {
-    let steps = format!("{CONFIG}  - never: {{ state: {{ object: {{ kind: ConfigMap, name: a }} }}, during: 1m }}\n");
-    fails(&steps, "never.seen", "ConfigMap/default/a was seen as it must never be");
+    let steps =
+        format!("{CONFIG}  - never: {{ state: {{ object: {{ kind: ConfigMap, name: a }} }}, during: 1m }}\n");
+    fails(
+        &steps,
+        "never.seen",
+        "ConfigMap/default/a was seen as it must never be",
+    );
 }
 
 #[test]
 fn refusals_are_compared_with_what_was_expected() {
     let refused = "action: { apply: [{ apiVersion: v1, kind: ConfigMap, metadata: { name: A_B } }] }";
-    passes(&format!("  - fails: {{ {refused}, code: 422, reason: Invalid, message: '*a lowercase RFC 1123 subdomain*' }}\n"));
-    fails(&format!("  - fails: {{ {refused}, code: 403 }}\n"), "fails.otherwise", "code: expected 403, saw 422");
+    passes(&format!(
+        "  - fails: {{ {refused}, code: 422, reason: Invalid, message: '*a lowercase RFC 1123 subdomain*' }}\n"
+    ));
+    fails(
+        &format!("  - fails: {{ {refused}, code: 403 }}\n"),
+        "fails.otherwise",
+        "code: expected 403, saw 422",
+    );
     let accepted = "action: { apply: [{ apiVersion: v1, kind: ConfigMap, metadata: { name: a } }] }";
-    fails(&format!("  - fails: {{ {accepted} }}\n"), "fails.accepted", "the action was accepted");
+    fails(
+        &format!("  - fails: {{ {accepted} }}\n"),
+        "fails.accepted",
+        "the action was accepted",
+    );
     fails(
         "  - apply: [{ apiVersion: example.com/v1, kind: Nothing, metadata: { name: a } }]\n",
         "apply.refused",

@@ -1,5 +1,7 @@
 //! The simulated world in this process: a cluster of its own for every scenario, in virtual time.
 
+mod install;
+
 use std::io;
 
 use apiserver::{ApiServer, ChangeKind, Entry, Gvr, kinds};
@@ -35,7 +37,9 @@ pub(crate) async fn start(seed: Seed, logs: Logs) -> Result<Started, Miss> {
         let object = change.object;
         Some((Change { what, object }, changes))
     });
-    world.start_nodes(&config, None);
+    let launcher = install::launcher(world.gate());
+    world.start_nodes(&config, Some(launcher));
+    install::install(&world.api)?;
     let api = world.api.clone();
     let cluster = Cluster {
         kube: world.admin(),

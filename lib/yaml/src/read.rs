@@ -122,7 +122,7 @@ struct Reader<'a> {
     /// Nothing while the anchored value itself is being read.
     anchors: BTreeMap<usize, Option<Node>>,
     budget: usize,
-    /// Inside annotations and labels, whose values kustomize takes as they are written.
+    /// Inside an object's annotations, whose values kustomize takes as they are written.
     verbatim: bool,
     /// Where the bought parser stumbled over a tab.
     tab: Option<usize>,
@@ -265,7 +265,7 @@ impl<'a> Reader<'a> {
             let key = self.node(event, span, depth + 1)?;
             let (event, span) = self.next()?;
             let outside = self.verbatim;
-            self.verbatim |= matches!(key.text.as_deref(), Some("annotations" | "labels"));
+            self.verbatim |= depth == 1 && key.text.as_deref() == Some("annotations");
             let value = self.node(event, span, depth + 1)?;
             self.verbatim = outside;
             size += key.size + value.size;
@@ -355,6 +355,9 @@ impl<'a> Reader<'a> {
             Some("binary") => return binary(text, line),
             Some(name) => tagged(text, name, self.dialect, line)?,
         };
+        if self.verbatim && self.dialect == Dialect::Kyaml && meaning != Scalar::Null {
+            return Ok(Value::String(text.to_owned()));
+        }
         match meaning {
             Scalar::Null => Ok(Value::Null),
             Scalar::Bool(value) => Ok(Value::Bool(value)),
@@ -362,9 +365,7 @@ impl<'a> Reader<'a> {
             Scalar::Uint(value) => Ok(Value::Number(value.into())),
             Scalar::Float(value) => float(value, line),
             // QUIRK: kyaml decodes a date to a time, so that it is printed with one.
-            Scalar::Timestamp if self.dialect == Dialect::Kyaml && !self.verbatim => {
-                Ok(Value::String(resolve::go_time(text)))
-            }
+            Scalar::Timestamp if self.dialect == Dialect::Kyaml => Ok(Value::String(resolve::go_time(text))),
             Scalar::Timestamp | Scalar::Text => Ok(Value::String(text.to_owned())),
         }
     }

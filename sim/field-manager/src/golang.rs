@@ -31,9 +31,12 @@ fn json_float(value: f64) -> String {
     format!("{value}")
 }
 
-/// `%v` of a number: the server reads the numbers of patches and of field sets as floats.
+/// `%v` of a number.
 pub(crate) fn number(number: &Number) -> String {
-    number.as_f64().map_or_else(|| number.to_string(), float)
+    match number.as_f64() {
+        Some(value) if number.is_f64() => float(value),
+        _ => number.to_string(),
+    }
 }
 
 /// `%q`.

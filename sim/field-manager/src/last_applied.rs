@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::golang;
 use crate::limits::MAX_ANNOTATIONS;
 use crate::set::Set;
+use crate::validate::Origin;
 use crate::versions::Typed;
 
 const ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -24,8 +25,8 @@ pub(crate) fn owned(typed: Typed<'_>, api_version: &str, live: &Value) -> Option
     if last.get("apiVersion").and_then(Value::as_str) != Some(api_version) {
         return None;
     }
-    typed.validate(live, false).ok()?;
-    typed.validate(&last, false).ok()?;
+    typed.validate(live, Origin::Converted).ok()?;
+    typed.validate(&last, Origin::Converted).ok()?;
     let changes = typed.compare(&last, live);
     let set = typed.to_set(&last);
     Some(

@@ -36,5 +36,5 @@ pub use path::{PathElement, display};
 pub use scale::{ScaleHandler, with_entries};
 pub use set::Set;
 pub use updater::ResetFields;
-pub use validate::Violations;
+pub use validate::{Origin, Violations};
 pub use versions::{ConvertError, Typed, Versions};

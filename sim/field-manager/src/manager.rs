@@ -8,6 +8,7 @@ use crate::last_applied;
 use crate::limits::MAX_UPDATE_MANAGERS;
 use crate::managed::{self, Managed, Operation, Owner};
 use crate::updater::{Conflict, ResetFields, UpdateError, Updater, stripped};
+use crate::validate::Origin;
 use crate::versions::{Typed, Versioned, Versions};
 
 /// What is known of the resource to which a request goes.
@@ -130,7 +131,7 @@ impl FieldManager<'_> {
     ) -> Result<(), String> {
         let typed = self.typed()?;
         let proper = |what: &str, object: &Value| {
-            typed.validate(object, true).map_err(|e| {
+            typed.validate(object, Origin::Stored).map_err(|e| {
                 format!(
                     "failed to convert {what} object ({}) to smd typed: {e}",
                     describe(object)
@@ -275,13 +276,13 @@ impl FieldManager<'_> {
             ));
         }
         let typed = self.typed().map_err(ApplyError::Internal)?;
-        typed.validate(config, false).map_err(|e| {
+        typed.validate(config, Origin::Applied).map_err(|e| {
             ApplyError::Internal(format!(
                 "failed to create typed patch object ({}): {e}",
                 describe(config)
             ))
         })?;
-        typed.validate(live, true).map_err(|e| {
+        typed.validate(live, Origin::Stored).map_err(|e| {
             ApplyError::Internal(format!(
                 "failed to create typed live object ({}): {e}",
                 describe(live)

@@ -86,7 +86,7 @@ fn parse(text: &str) -> Result<Value, String> {
 
 /// QUIRK: numbers in stored field sets are read as floats, which shows in the texts of conflicts and rounds integers
 /// beyond 2^53.
-fn floats(value: Value) -> Value {
+pub(crate) fn floats(value: Value) -> Value {
     match value {
         Value::Number(n) => n
             .as_f64()
@@ -95,6 +95,22 @@ fn floats(value: Value) -> Value {
         Value::Array(items) => Value::Array(items.into_iter().map(floats).collect()),
         Value::Object(map) => Value::Object(map.into_iter().map(|(k, v)| (k, floats(v))).collect()),
         other => other,
+    }
+}
+
+impl PathElement {
+    /// The element with its numbers read as floats.
+    pub(crate) fn as_float(&self) -> Self {
+        match self {
+            Self::Key(fields) => Self::Key(
+                fields
+                    .iter()
+                    .map(|(k, v)| (k.clone(), floats(v.clone())))
+                    .collect(),
+            ),
+            Self::Value(value) => Self::Value(Box::new(floats((**value).clone()))),
+            other => other.clone(),
+        }
     }
 }
 

@@ -215,7 +215,9 @@ impl Updater<'_> {
             return Ok((None, changed));
         }
         let merged = Versioned::owned(typed.merge(&live.object, config), version);
-        let new = if grown || last.is_empty() {
+        // With other versions about, pruning converts, and a conversion may fail.
+        let alone = managed.values().all(|owner| owner.api_version == *version);
+        let new = if (grown && alone) || last.is_empty() {
             merged
         } else {
             let last = Last {

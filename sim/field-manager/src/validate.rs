@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::golang;
 use crate::limits::MAX_DEPTH;
-use crate::path::PathElement;
+use crate::path::{PathElement, floats};
 use crate::shape::{List, Members, Shape, Ty, item_element, shape};
 
 /// What does not fit.
@@ -45,11 +45,22 @@ impl fmt::Display for Violations {
 
 impl std::error::Error for Violations {}
 
-/// Checks an object. Sets and keyed lists of stored objects may repeat an item, those of applied ones may not.
-pub(crate) fn validate(schema: &Schema, ty: Ty, value: &Value, duplicates: bool) -> Result<(), Violations> {
+/// Where an object comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// From the store: its sets and keyed lists may repeat an item.
+    Stored,
+    /// From another API version.
+    Converted,
+    /// From the body of an apply, where every number is a float.
+    Applied,
+}
+
+/// Checks an object.
+pub(crate) fn validate(schema: &Schema, ty: Ty, value: &Value, origin: Origin) -> Result<(), Violations> {
     let mut walker = Walker {
         schema,
-        duplicates,
+        origin,
         path: Vec::new(),
         found: Vec::new(),
     };
@@ -61,27 +72,47 @@ pub(crate) fn validate(schema: &Schema, ty: Ty, value: &Value, duplicates: bool)
     }
 }
 
-/// Whether a leaf may have this value; says why not.
-pub(crate) fn check_scalar(scalar: Scalar, value: &Value) -> Result<(), String> {
-    if value.is_null() {
-        return Ok(());
+/// Kinds of leaf, as messages name them.
+#[derive(Debug, Clone, Copy)]
+enum Leaf {
+    Numeric,
+    String,
+    Boolean,
+    Any,
+}
+
+impl Leaf {
+    /// QUIRK: each kind shows the value in another way of Go's.
+    fn complain(self, value: &Value) -> String {
+        match self {
+            Self::Numeric => format!(
+                "expected numeric (int or float), got {}",
+                golang::type_name(value)
+            ),
+            Self::String => format!(
+                "expected string, got &value.valueUnstructured{{Value:{}}}",
+                golang::syntax(value)
+            ),
+            Self::Boolean => format!("expected boolean, got &{{{}}}", golang::plain(value)),
+            Self::Any => format!("expected any scalar, got &{{{}}}", golang::plain(value)),
+        }
     }
-    match scalar {
-        Scalar::Integer | Scalar::Number if !value.is_number() => Err(format!(
-            "expected numeric (int or float), got {}",
-            golang::type_name(value)
-        )),
-        Scalar::String if !value.is_string() => Err(format!(
-            "expected string, got &value.valueUnstructured{{Value:{}}}",
-            golang::syntax(value)
-        )),
-        Scalar::Boolean if !value.is_boolean() => {
-            Err(format!("expected boolean, got &{{{}}}", golang::plain(value)))
+}
+
+/// Whether a leaf may have this value; if not, what it has to be.
+fn check_scalar(scalar: Scalar, value: &Value) -> Result<(), Leaf> {
+    let (leaf, fits) = match scalar {
+        Scalar::Integer | Scalar::Number => (Leaf::Numeric, value.is_number()),
+        Scalar::String => (Leaf::String, value.is_string()),
+        Scalar::Boolean => (Leaf::Boolean, value.is_boolean()),
+        Scalar::Untyped | Scalar::Quantity | Scalar::IntOrString => {
+            (Leaf::Any, !value.is_object() && !value.is_array())
         }
-        Scalar::Untyped | Scalar::Quantity if value.is_object() || value.is_array() => {
-            Err(format!("expected any scalar, got &{{{}}}", golang::plain(value)))
-        }
-        _ => Ok(()),
+    };
+    if fits || value.is_null() {
+        Ok(())
+    } else {
+        Err(leaf)
     }
 }
 
@@ -92,7 +123,7 @@ enum Step<'a> {
 
 struct Walker<'a> {
     schema: &'a Schema,
-    duplicates: bool,
+    origin: Origin,
     path: Vec<Step<'a>>,
     found: Vec<Violation>,
 }
@@ -106,10 +137,27 @@ impl<'a> Walker<'a> {
                     path.push('.');
                     path.push_str(name);
                 }
-                Step::Element(element) => path.push_str(&element.to_string()),
+                Step::Element(element) => path.push_str(&self.spell(element)),
             }
         }
         self.found.push(Violation { path, message });
+    }
+
+    fn spell(&self, element: &PathElement) -> String {
+        if self.origin == Origin::Applied {
+            element.as_float().to_string()
+        } else {
+            element.to_string()
+        }
+    }
+
+    /// A value as texts show it.
+    fn shown(&self, value: &Value) -> Value {
+        if self.origin == Origin::Applied {
+            floats(value.clone())
+        } else {
+            value.clone()
+        }
     }
 
     fn visit(&mut self, ty: Ty, value: &'a Value) {
@@ -118,19 +166,25 @@ impl<'a> Walker<'a> {
         }
         match shape(self.schema, ty, Some(value)) {
             Shape::Scalar(scalar) => {
-                if let Err(message) = check_scalar(scalar, value) {
-                    self.report(message);
+                if let Err(kind) = check_scalar(scalar, value) {
+                    self.report(kind.complain(&self.shown(value)));
                 }
             }
             Shape::List(list) => match value {
                 Value::Null => {}
                 Value::Array(items) => self.items(list, items),
-                _ => self.report(format!("expected list, got &{{{}}}", golang::plain(value))),
+                _ => self.report(format!(
+                    "expected list, got &{{{}}}",
+                    golang::plain(&self.shown(value))
+                )),
             },
             Shape::Map(members) => match value {
                 Value::Null => {}
                 Value::Object(map) => self.members(members, map),
-                _ => self.report(format!("expected map, got &{{{}}}", golang::plain(value))),
+                _ => self.report(format!(
+                    "expected map, got &{{{}}}",
+                    golang::plain(&self.shown(value))
+                )),
             },
         }
     }
@@ -161,8 +215,11 @@ impl<'a> Walker<'a> {
                     Err(message) => return self.report(format!("element {index}: {message}")),
                 }
             };
-            if !self.duplicates && *list.kind != ListKind::Atomic && !seen.insert(element.clone()) {
-                self.report(format!("duplicate entries for key {element}"));
+            if self.origin != Origin::Stored
+                && *list.kind != ListKind::Atomic
+                && !seen.insert(element.clone())
+            {
+                self.report(format!("duplicate entries for key {}", self.spell(&element)));
             }
             self.path.push(Step::Element(element));
             self.visit(list.items, item);

@@ -11,7 +11,7 @@ use crate::remove::{remove, with_declared};
 use crate::set::Set;
 use crate::shape::Ty;
 use crate::to_set::to_set;
-use crate::validate::{Violations, validate};
+use crate::validate::{Origin, Violations, validate};
 
 /// The schema of a kind in one API version.
 #[derive(Debug, Clone, Copy)]
@@ -47,9 +47,9 @@ impl<'a> Typed<'a> {
         Ty::Node(self.ty)
     }
 
-    /// Checks an object; `duplicates` says whether sets and keyed lists may repeat an item.
-    pub fn validate(self, object: &Value, duplicates: bool) -> Result<(), Violations> {
-        validate(self.schema, self.root(), object, duplicates)
+    /// Checks an object.
+    pub fn validate(self, object: &Value, origin: Origin) -> Result<(), Violations> {
+        validate(self.schema, self.root(), object, origin)
     }
 
     /// Every path that whoever applies this (valid) object owns.
@@ -130,7 +130,7 @@ impl<'o> Versioned<'o> {
         let converted = versions.convert(&self.object, api_version)?;
         let typed = versions.typed(api_version).ok_or(ConvertError::MissingVersion)?;
         typed
-            .validate(&converted, false)
+            .validate(&converted, Origin::Converted)
             .map_err(|e| ConvertError::Failed(e.to_string()))?;
         Ok(Self::owned(converted, api_version))
     }

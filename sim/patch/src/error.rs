@@ -1,5 +1,7 @@
 //! What the API server answers when a patch cannot be applied.
 
+use kube_schema::gotext::quote;
+
 /// A failed patch as the parts of a Status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -10,8 +12,10 @@ pub struct PatchError {
     pub reason: &'static str,
     /// The message.
     pub message: String,
-    /// Whether the answer has (empty) details.
+    /// Whether the answer has details, if only empty ones.
     pub details: bool,
+    /// The message of the one cause in them, with reason `FieldValueInvalid` and field `patch`.
+    pub cause: Option<String>,
 }
 
 impl PatchError {
@@ -22,6 +26,7 @@ impl PatchError {
             reason: "BadRequest",
             message: message.into(),
             details: false,
+            cause: None,
         }
     }
 
@@ -33,6 +38,7 @@ impl PatchError {
             reason: "Invalid",
             message,
             details: true,
+            cause: None,
         }
     }
 
@@ -43,6 +49,7 @@ impl PatchError {
             reason: "",
             message: message.into(),
             details: false,
+            cause: None,
         }
     }
 
@@ -53,6 +60,21 @@ impl PatchError {
             reason: "RequestEntityTooLarge",
             message: message.into(),
             details: false,
+            cause: None,
+        }
+    }
+
+    /// A patched object that cannot be read back. The text is what the server quotes: the patched object, or, of a
+    /// strategic merge patch, the patch.
+    pub fn unreadable(text: &str, problem: &str) -> Self {
+        let cause = format!("Invalid value: {}: {problem}", quote(text));
+        let message = format!(" \"\" is invalid: patch: {cause}");
+        Self {
+            code: 422,
+            reason: "Invalid",
+            message,
+            details: true,
+            cause: Some(cause),
         }
     }
 }

@@ -22,7 +22,7 @@ struct Rejected;
 
 type Applied<T = ()> = Result<T, Rejected>;
 
-/// Reads the body of a JSON patch: operations, and strict-decoding findings (`json patch unknown field "[0].x"`).
+/// Reads the body of a JSON patch where fields are validated (`Strict` and `Warn`): operations, and strict-decoding findings (`json patch unknown field "[0].x"`).
 pub fn operations(body: &[u8]) -> Result<(Vec<Operation>, Vec<String>), PatchError> {
     let fail = |text: &str| PatchError::bad_request(format!("error decoding patch: {text}"));
     let document = Document::parse(body).map_err(|error| fail(&error.0))?;
@@ -49,14 +49,50 @@ pub fn operations(body: &[u8]) -> Result<(Vec<Operation>, Vec<String>), PatchErr
     if let Some(text) = failure {
         return Err(fail(&text));
     }
-    if operations.len() > limits::OPERATIONS {
-        return Err(PatchError::too_large(format!(
-            "Request entity too large: The allowed maximum operations in a JSON patch is {}, got {}",
-            limits::OPERATIONS,
-            operations.len()
-        )));
-    }
+    within_limit(operations.len())?;
     Ok((operations, findings))
+}
+
+/// Reads the body of a JSON patch where fields are not validated (`Ignore`). Members of a wrong type are as good as
+/// missing.
+pub fn operations_ignoring(body: &[u8]) -> Result<Vec<Operation>, PatchError> {
+    let fail = |text: String| PatchError::bad_request(text);
+    let wrong = |item: &Document, ty: &str| {
+        PatchError::bad_request(format!(
+            "json: cannot unmarshal {} into Go value of type jsonpatch.{ty}",
+            what(item)
+        ))
+    };
+    let items = match Document::parse(body).map_err(|error| fail(error.0))? {
+        Document::Null => Vec::new(),
+        Document::List(items) => items,
+        other => return Err(wrong(&other, "Patch")),
+    };
+    within_limit(items.len())?;
+    let text = |item: &Document, name: &str| match item.get(name) {
+        Some(Document::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let operation = |item: Document| match &item {
+        Document::Map(_) | Document::Null => Ok(Operation {
+            op: text(&item, "op"),
+            path: text(&item, "path"),
+            from: text(&item, "from"),
+            value: item.get("value").cloned(),
+        }),
+        other => Err(wrong(other, "Operation")),
+    };
+    items.into_iter().map(operation).collect()
+}
+
+fn within_limit(count: usize) -> Result<(), PatchError> {
+    if count <= limits::OPERATIONS {
+        return Ok(());
+    }
+    Err(PatchError::too_large(format!(
+        "Request entity too large: The allowed maximum operations in a JSON patch is {}, got {count}",
+        limits::OPERATIONS
+    )))
 }
 
 fn what(document: &Document) -> &'static str {
@@ -495,6 +531,21 @@ mod tests {
             "error decoding patch: json: cannot unmarshal number into Go struct field jsonPatchOp.path of type string"
         );
         assert!(operations(b"null").unwrap().0.is_empty());
+        let error = |body: &str| operations_ignoring(body.as_bytes()).unwrap_err().message;
+        assert_eq!(
+            error("{}"),
+            "json: cannot unmarshal object into Go value of type jsonpatch.Patch"
+        );
+        assert_eq!(
+            error("[5]"),
+            "json: cannot unmarshal number into Go value of type jsonpatch.Operation"
+        );
+        assert_eq!(
+            operations_ignoring(br#"[{"op":"add","path":5}]"#).unwrap().len(),
+            1
+        );
+        let many = format!("[{}null]", "null,".repeat(limits::OPERATIONS));
+        assert_eq!(operations(many.as_bytes()).unwrap_err().code, 413);
     }
 
     #[test]

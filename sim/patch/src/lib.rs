@@ -11,6 +11,6 @@ mod merge;
 mod strategic;
 
 pub use error::PatchError;
-pub use json::{Operation, json_patch, operations, patch_document};
-pub use merge::{merge_document, merge_patch, read_merge_patch};
-pub use strategic::{strategic_merge, strategic_merge_changing};
+pub use json::{Operation, json_patch, operations, operations_ignoring, patch_document};
+pub use merge::{merge_document, merge_patch, read_merge_patch, read_merge_patch_ignoring};
+pub use strategic::{Patched, Validation, strategic_merge, strategic_merge_changing, strategic_patch};

@@ -1,16 +1,24 @@
-//! RFC 7386, on values and on documents in their order.
+//! Merge patches as the API server's library (evanphx/json-patch, version 4) applies them.
+//!
+//! QUIRK: RFC 7386 takes lists as they are. Here objects inside a list lose their null members too, unless the list
+//! takes the place of an object; null items stay.
 
 use crate::PatchError;
 use kube_schema::Document;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Reads the body of a merge patch; only an object (or `null`, which changes nothing) is one.
+type Members = BTreeMap<String, Document>;
+
+const INVALID: &str = "Invalid JSON Patch";
+
+/// Reads the body of a merge patch where fields are validated (`Strict` and `Warn`).
 pub fn read_merge_patch(body: &[u8]) -> Result<Document, PatchError> {
     let fail = |text: String| PatchError::bad_request(format!("error decoding patch: {text}"));
     let document = Document::parse(body).map_err(|error| fail(error.0))?;
     let what = match &document {
-        Document::Map(_) | Document::Null => return Ok(document),
+        Document::Map(_) => return Ok(document),
+        Document::Null => return Err(PatchError::bad_request(INVALID)),
         Document::Bool(_) => "bool",
         Document::Number(_) => "number",
         Document::String(_) => "string",
@@ -21,46 +29,61 @@ pub fn read_merge_patch(body: &[u8]) -> Result<Document, PatchError> {
     )))
 }
 
+/// Reads the body of a merge patch where fields are not validated (`Ignore`). A list is a patch then, and takes the
+/// object's place.
+pub fn read_merge_patch_ignoring(body: &[u8]) -> Result<Document, PatchError> {
+    match Document::parse(body) {
+        Ok(document @ (Document::Map(_) | Document::List(_))) => Ok(document),
+        _ => Err(PatchError::bad_request(INVALID)),
+    }
+}
+
 /// Applies a merge patch.
 pub fn merge_patch(target: &Value, patch: &Value) -> Value {
-    let Value::Object(changes) = patch else {
-        return patch.clone();
-    };
-    let mut result = match target {
-        Value::Object(members) => members.clone(),
-        _ => serde_json::Map::new(),
-    };
-    for (name, change) in changes {
-        if change.is_null() {
-            result.remove(name);
-        } else {
-            let merged = merge_patch(result.get(name).unwrap_or(&Value::Null), change);
-            result.insert(name.clone(), merged);
-        }
-    }
-    Value::Object(result)
+    merge_document(&Document::from_value(target), &Document::from_value(patch)).into_value()
 }
 
 /// Applies a merge patch to a text. Objects the patch reaches into come out with their members by name, the rest as
 /// it was.
 pub fn merge_document(target: &Document, patch: &Document) -> Document {
-    let Document::Map(changes) = patch else {
-        return patch.clone();
-    };
-    let mut result: BTreeMap<String, Document> = match target {
-        Document::Map(members) => members.iter().cloned().collect(),
-        _ => BTreeMap::new(),
-    };
-    let changes: BTreeMap<_, _> = changes.iter().map(|(name, change)| (name, change)).collect();
+    match (target, patch) {
+        (Document::Map(target), Document::Map(patch)) => Document::Map(
+            merged(target.iter().cloned().collect(), patch)
+                .into_iter()
+                .collect(),
+        ),
+        (_, patch) => pruned(patch),
+    }
+}
+
+fn merged(mut target: Members, patch: &[(String, Document)]) -> Members {
+    let changes: BTreeMap<_, _> = patch.iter().map(|(name, change)| (name, change)).collect();
     for (name, change) in changes {
         if *change == Document::Null {
-            result.remove(name);
-        } else {
-            let merged = merge_document(result.get(name).unwrap_or(&Document::Null), change);
-            result.insert(name.clone(), merged);
+            target.remove(name);
+            continue;
         }
+        let value = match (target.get(name), change) {
+            (Some(old @ Document::Map(_)), Document::Map(_)) => merge_document(old, change),
+            (Some(Document::Map(_)), other) => other.clone(),
+            _ => pruned(change),
+        };
+        target.insert(name.clone(), value);
     }
-    Document::Map(result.into_iter().collect())
+    target
+}
+
+/// Without null members, and with members by name.
+fn pruned(document: &Document) -> Document {
+    match document {
+        Document::Map(members) => {
+            let members: Members = members.iter().cloned().collect();
+            let members = members.into_iter().filter(|(_, value)| *value != Document::Null);
+            Document::Map(members.map(|(name, value)| (name, pruned(&value))).collect())
+        }
+        Document::List(items) => Document::List(items.iter().map(pruned).collect()),
+        other => other.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -68,7 +91,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    // Vectors: RFC 7386, appendix A.
+    // Vectors: RFC 7386, appendix A, as far as the library agrees with it.
     #[test]
     fn the_examples_of_the_rfc() {
         let cases = [
@@ -95,17 +118,30 @@ mod tests {
         ];
         for (target, patch, expected) in cases {
             assert_eq!(merge_patch(&target, &patch), expected, "{target} {patch}");
-            let document = merge_document(&Document::from_value(&target), &Document::from_value(&patch));
-            assert_eq!(document.into_value(), expected, "{target} {patch}");
         }
+    }
+
+    #[test]
+    fn nulls_in_lists() {
+        let patch = json!({"l": [null, {"a": null, "b": 1}]});
+        assert_eq!(merge_patch(&json!({}), &patch), json!({"l": [null, {"b": 1}]}));
+        assert_eq!(
+            merge_patch(&json!({"l": [1]}), &patch),
+            json!({"l": [null, {"b": 1}]})
+        );
+        assert_eq!(
+            merge_patch(&json!({"l": {}}), &patch),
+            json!({"l": [null, {"a": null, "b": 1}]})
+        );
     }
 
     #[test]
     fn only_what_the_patch_reaches_is_sorted() {
         let target = Document::parse(br#"{"z":1,"m":{"y":1,"b":2},"k":{"y":1,"b":2}}"#).unwrap();
-        let patch = Document::parse(br#"{"m":{"c":3}}"#).unwrap();
+        let patch = Document::parse(br#"{"m":{"c":3,"a":{"z":1,"y":[{"d":1,"c":2}]}}}"#).unwrap();
         let text = merge_document(&target, &patch).to_text();
-        assert_eq!(text, r#"{"k":{"y":1,"b":2},"m":{"b":2,"c":3,"y":1},"z":1}"#);
+        let expected = r#"{"k":{"y":1,"b":2},"m":{"a":{"y":[{"c":2,"d":1}],"z":1},"b":2,"c":3,"y":1},"z":1}"#;
+        assert_eq!(text, expected);
     }
 
     // Vectors: kube-apiserver 1.36.2, patch-merge-0059 to 0066.
@@ -121,6 +157,11 @@ mod tests {
             error(b"{} {}"),
             "error decoding patch: invalid character '{' after top-level value"
         );
-        assert!(read_merge_patch(b"null").is_ok());
+        assert_eq!(error(b"null"), "Invalid JSON Patch");
+        assert_eq!(
+            read_merge_patch_ignoring(b"{").unwrap_err().message,
+            "Invalid JSON Patch"
+        );
+        assert!(read_merge_patch_ignoring(b"[]").is_ok());
     }
 }

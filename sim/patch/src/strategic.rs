@@ -58,6 +58,57 @@ pub fn strategic_merge_changing(
         .map_err(Failure::into_error)
 }
 
+/// What the server does with findings of strict decoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validation {
+    /// Does not look for them.
+    Ignore,
+    /// Warns of them.
+    Warn,
+    /// Refuses the patch.
+    Strict,
+}
+
+/// A patched object of a built-in kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patched {
+    /// The object, without what its type does not know.
+    pub value: Value,
+    /// What to warn of.
+    pub findings: Vec<String>,
+}
+
+/// Reads, applies and reads back a strategic merge patch, with all the answers the server has for each step.
+pub fn strategic_patch(
+    schema: &Schema,
+    ty: TypeId,
+    target: &Value,
+    body: &[u8],
+    validation: Validation,
+) -> Result<Patched, PatchError> {
+    let document = kube_schema::Document::parse(body).map_err(|error| PatchError::bad_request(error.0))?;
+    let mut findings = document.duplicates();
+    let mut patch = document.into_value();
+    let merged = strategic_merge_changing(schema, ty, target, &mut patch)?;
+    let unreadable = |problem: &str| PatchError::unreadable(&display(&patch), problem);
+    let decoded = kube_schema::convert(&merged, schema, ty).map_err(|problem| unreadable(&problem))?;
+    findings.extend(decoded.findings);
+    match validation {
+        Validation::Strict if !findings.is_empty() => {
+            return Err(unreadable(&format!(
+                "strict decoding error: {}",
+                findings.join(", ")
+            )));
+        }
+        Validation::Ignore => findings.clear(),
+        Validation::Strict | Validation::Warn => {}
+    }
+    Ok(Patched {
+        value: decoded.value,
+        findings,
+    })
+}
+
 /// Why a patch does not apply.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -78,6 +129,7 @@ impl Failure {
                 reason: "Invalid",
                 message: text.to_owned(),
                 details: true,
+                cause: None,
             },
             Self::Other(text) => PatchError::internal(text),
         }

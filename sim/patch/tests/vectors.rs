@@ -1,6 +1,6 @@
 //! Recorded patches: what a genuine API server made of an object, or what it said.
 
-use kube_schema::{Document, Schema, TypeId, convert, decode, gotext, in_order, prune};
+use kube_schema::{Document, Schema, TypeId, decode, in_order, prune};
 use serde_json::Value;
 
 type Answer = Result<Value, (u64, String)>;
@@ -11,29 +11,12 @@ struct Kind<'a> {
     custom: bool,
 }
 
-fn invalid(text: &str, error: &str) -> (u64, String) {
-    (
-        422,
-        format!(
-            " \"\" is invalid: patch: Invalid value: {}: {error}",
-            gotext::quote(text)
-        ),
-    )
+fn invalid(text: &str, problem: &str) -> (u64, String) {
+    failed(kube_patch::PatchError::unreadable(text, problem))
 }
 
 fn failed(error: kube_patch::PatchError) -> (u64, String) {
     (u64::from(error.code), error.message)
-}
-
-fn strategic(kind: &Kind<'_>, before: &Value, patch: &str) -> Answer {
-    let patch = Document::parse(patch.as_bytes()).map_err(|error| (400, error.0))?;
-    let mut patch = patch.into_value();
-    let merged =
-        kube_patch::strategic_merge_changing(kind.schema, kind.ty, before, &mut patch).map_err(failed)?;
-    let converted = convert(&merged, kind.schema, kind.ty);
-    converted
-        .map(|decoded| decoded.value)
-        .map_err(|error| invalid(&gotext::display(&patch), &error))
 }
 
 fn patched(kind: &Kind<'_>, before: &Value, patch: &str, content_type: &str) -> Answer {
@@ -43,7 +26,17 @@ fn patched(kind: &Kind<'_>, before: &Value, patch: &str, content_type: &str) -> 
         in_order(before, kind.schema, kind.ty)
     };
     let document = match content_type {
-        "application/strategic-merge-patch+json" => return strategic(kind, before, patch),
+        "application/strategic-merge-patch+json" => {
+            let body = patch.as_bytes();
+            let patched = kube_patch::strategic_patch(
+                kind.schema,
+                kind.ty,
+                before,
+                body,
+                kube_patch::Validation::Ignore,
+            );
+            return patched.map(|patched| patched.value).map_err(failed);
+        }
         "application/json-patch+json" => {
             let (operations, _) = kube_patch::operations(patch.as_bytes()).map_err(failed)?;
             kube_patch::patch_document(target, &operations).map_err(failed)?

@@ -1,7 +1,7 @@
 //! The built-in kinds of each Kubernetes minor, decoded from the embedded data when first asked for.
 //!
-//! The data file holds one zstd frame per minor. The newest minor's frame stands alone; the others were compressed
-//! with its content as dictionary, since two minors differ little.
+//! The data file holds one zstd frame per minor. One minor's frame, that of the one worlds mostly run, stands alone;
+//! the others were compressed with its content as dictionary, since two minors differ little.
 
 use crate::codec::{self, CodecError, Dictionary, Package};
 use crate::{Schema, TypeId, limits};
@@ -51,9 +51,12 @@ struct Entry {
     decoded: OnceLock<Option<Builtin>>,
 }
 
+#[derive(Default)]
 struct Index {
     entries: Vec<Entry>,
-    newest: OnceLock<Option<Vec<u8>>>,
+    /// Which entry stands alone, and its content.
+    base: usize,
+    content: OnceLock<Option<Vec<u8>>>,
 }
 
 /// The minors there are, oldest first.
@@ -74,20 +77,19 @@ pub(crate) fn any_builtin() -> Option<&'static Builtin> {
     let decoded = entries
         .iter()
         .find_map(|entry| entry.decoded.get().and_then(Option::as_ref));
-    decoded.or_else(|| entries.last().and_then(|entry| builtin(entry.minor)))
+    decoded.or_else(|| entries.get(index().base).and_then(|entry| builtin(entry.minor)))
 }
 
 fn index() -> &'static Index {
     static INDEX: OnceLock<Index> = OnceLock::new();
-    INDEX.get_or_init(|| Index {
-        entries: entries(DATA).unwrap_or_default(),
-        newest: OnceLock::new(),
-    })
+    INDEX.get_or_init(|| read(DATA).unwrap_or_default())
 }
 
-/// The file begins with its directory: count, then for each minor its name, the size of its content and of its frame.
-fn entries(data: &'static [u8]) -> Option<Vec<Entry>> {
-    let (&count, mut rest) = data.split_first()?;
+/// The file begins with its directory: count, place of the base, then for each minor its name, the size of its content
+/// and of its frame.
+fn read(data: &'static [u8]) -> Option<Index> {
+    let (&count, rest) = data.split_first()?;
+    let (&base, mut rest) = rest.split_first()?;
     let mut heads = Vec::new();
     for _ in 0..count {
         let (&length, tail) = rest.split_first()?;
@@ -100,22 +102,27 @@ fn entries(data: &'static [u8]) -> Option<Vec<Entry>> {
     let mut entries = Vec::new();
     for (minor, size, packed) in heads {
         let (frame, tail) = rest.split_at_checked(packed)?;
+        let size = size.min(limits::DATA);
         entries.push(Entry {
             minor,
             frame,
-            size: size.min(limits::DATA),
+            size,
             decoded: OnceLock::new(),
         });
         rest = tail;
     }
-    Some(entries)
+    Some(Index {
+        entries,
+        base: usize::from(base),
+        content: OnceLock::new(),
+    })
 }
 
 impl Index {
     fn decode(&self, entry: &Entry) -> Option<Builtin> {
-        let newest = self.entries.last()?;
-        let content = self.newest.get_or_init(|| unpack(newest, &[])).as_ref()?;
-        let package = if entry.minor == newest.minor {
+        let base = self.entries.get(self.base)?;
+        let content = self.content.get_or_init(|| unpack(base, &[])).as_ref()?;
+        let package = if entry.minor == base.minor {
             codec::decode(content)
         } else {
             unpack(entry, content)

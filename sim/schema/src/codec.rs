@@ -275,7 +275,8 @@ impl<'a> Reader<'a> {
     fn map(&mut self) -> Result<Map, CodecError> {
         let flags = self.number()?;
         let values = if flags & 8 != 0 { Some(self.id()?) } else { None };
-        let mut fields = BTreeMap::new();
+        // Written in order, so that building the map from them all at once is cheap.
+        let mut fields = Vec::new();
         for _ in 0..self.count()? {
             let name = self.string()?.to_owned();
             let ty = self.id()?;
@@ -287,7 +288,7 @@ impl<'a> Reader<'a> {
                 None
             };
             let (nullable, required) = (flags & 1 != 0, flags & 2 != 0);
-            fields.insert(
+            fields.push((
                 name,
                 Field {
                     ty,
@@ -296,10 +297,10 @@ impl<'a> Reader<'a> {
                     required,
                     patch: self.patch()?,
                 },
-            );
+            ));
         }
         Ok(Map {
-            fields,
+            fields: fields.into_iter().collect(),
             values,
             preserve_unknown: flags & 1 != 0,
             atomic: flags & 2 != 0,
@@ -308,11 +309,12 @@ impl<'a> Reader<'a> {
     }
 
     fn facts(&mut self, schema: &mut Schema) -> Result<(), CodecError> {
+        let mut spellings = Vec::new();
         for _ in 0..self.count()? {
             let id = self.id()?;
-            let spelling = self.string()?.to_owned();
-            schema.spellings.insert(id, spelling);
+            spellings.push((id, self.string()?.to_owned()));
         }
+        schema.spellings = spellings.into_iter().collect();
         for _ in 0..self.count()? {
             let id = self.id()?;
             let mut order = Vec::new();

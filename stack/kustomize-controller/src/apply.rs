@@ -40,10 +40,8 @@ pub(crate) async fn apply(cx: &Kustomizer, pass: &Pass<'_>, built: &Built) -> Re
         );
         return Err(Failure::retry(RECONCILIATION_FAILED, text));
     }
-    let options = options(cx, pass.object, &built.objects).or_fail(
-        flux_runtime::Disposition::Retry,
-        RECONCILIATION_FAILED,
-    )?;
+    let options = options(cx, pass.object, &built.objects)
+        .or_fail(flux_runtime::Disposition::Retry, RECONCILIATION_FAILED)?;
     let changes = pass.manager.apply_staged(built.objects.clone(), &options).await;
     let changes = changes.map_err(|failure| {
         let text = format!("{}\n{}", failure.message, failure.done.log());
@@ -112,7 +110,10 @@ pub(crate) async fn prune(pass: &Pass<'_>, stale: &[ObjectRef]) -> Pruned {
     if changes.has_changes() {
         pass.progress.announce(changes.log()).await;
     }
-    let survivors = changes.0.into_iter().filter(|change| change.action == Action::Unknown);
+    let survivors = changes
+        .0
+        .into_iter()
+        .filter(|change| change.action == Action::Unknown);
     Pruned {
         survivors: survivors.map(|change| change.object).collect(),
         verdict: verdict.or_fail(flux_runtime::Disposition::Retry, PRUNE_FAILED),
@@ -133,9 +134,14 @@ pub(crate) async fn delete_all(
     }
     progress.announce(changes.log()).await;
     if object.spec.deletion_policy == Some(DeletionPolicy::WaitForTermination) {
-        let deleted = changes.0.into_iter().filter(|change| change.action == Action::Deleted);
+        let deleted = changes
+            .0
+            .into_iter()
+            .filter(|change| change.action == Action::Deleted);
         let deleted: Vec<_> = deleted.map(|change| change.object).collect();
-        let gone = manager.wait_for_termination(&deleted, TERMINATION_POLL, object.timeout()).await;
+        let gone = manager
+            .wait_for_termination(&deleted, TERMINATION_POLL, object.timeout())
+            .await;
         if gone.is_err() {
             let text = "failed to wait for resources termination";
             progress.event(EventType::Warning, None, text).await;

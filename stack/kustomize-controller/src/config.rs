@@ -26,8 +26,9 @@ pub struct Config {
     pub override_managers: Vec<String>,
     /// Kinds that are applied in a stage of their own, as `group/Kind`.
     pub custom_stage_kinds: Vec<String>,
-    /// Labels of ConfigMaps and Secrets whose changes wake the Kustomizations that refer to them.
-    pub config_selector: String,
+    /// Labels of ConfigMaps and Secrets whose changes wake the Kustomizations that refer to them; none are watched
+    /// when absent.
+    pub config_selector: Option<String>,
     /// Whether one failed object ends the wait for the others.
     pub fail_fast: bool,
     /// Whether a variable that is not defined fails the build.
@@ -47,7 +48,7 @@ impl Default for Config {
             default_service_account: String::new(),
             override_managers: Vec::new(),
             custom_stage_kinds: Vec::new(),
-            config_selector: format!("{}=Enabled", flux_api::meta::WATCH_LABEL),
+            config_selector: Some(format!("{}=Enabled", flux_api::meta::WATCH_LABEL)),
             fail_fast: true,
             strict_substitution: true,
             additive_dependency_check: false,

@@ -26,11 +26,17 @@ pub(crate) async fn check(
     for dependency in object.spec.depends_on.iter().flatten() {
         let expression = dependency.ready_expr.as_deref().filter(|text| !text.is_empty());
         let expression = expression.map(Expression::parse).transpose().map_err(|error| {
-            terminal(&format!("failed to parse expression for dependency {}: {error}", dependency.name))
+            terminal(&format!(
+                "failed to parse expression for dependency {}: {error}",
+                dependency.name
+            ))
         })?;
         let key = namespaced(object, dependency);
         let unmet = match find(cx, &key).await {
-            Err(error) => Some(format!("dependency '{}/{}' not found: {error}", key.namespace, key.name)),
+            Err(error) => Some(format!(
+                "dependency '{}/{}' not found: {error}",
+                key.namespace, key.name
+            )),
             Ok(found) => {
                 let question = Question {
                     object,
@@ -45,7 +51,10 @@ pub(crate) async fn check(
         };
         if let Some(text) = unmet {
             let delay = cx.config.requeue_dependency;
-            let event = format!("Dependencies do not meet ready condition, retrying in {}", go(delay));
+            let event = format!(
+                "Dependencies do not meet ready condition, retrying in {}",
+                go(delay)
+            );
             return Err(Failure::waiting(delay, DEPENDENCY_NOT_READY, text).announce(Announce::Normal(event)));
         }
     }
@@ -53,7 +62,10 @@ pub(crate) async fn check(
 }
 
 fn namespaced(object: &Kustomization, dependency: &DependencyReference) -> ObjectRef {
-    let namespace = dependency.namespace.clone().filter(|namespace| !namespace.is_empty());
+    let namespace = dependency
+        .namespace
+        .clone()
+        .filter(|namespace| !namespace.is_empty());
     ObjectRef {
         gvk: Gvk::new(API_VERSION, "Kustomization"),
         namespace: namespace.or_else(|| object.namespace()).unwrap_or_default(),
@@ -82,9 +94,16 @@ impl Question<'_> {
         if let Some(expression) = self.expression {
             let dependent = serde_json::to_value(self.object).unwrap_or_default();
             match expression.holds(&[("self", &dependent), ("dep", self.dependency)]) {
-                Err(error) => return Some(format!("failed to evaluate dependency {}: {error}", self.key.name)),
+                Err(error) => {
+                    return Some(format!(
+                        "failed to evaluate dependency {}: {error}",
+                        self.key.name
+                    ));
+                }
                 Ok(false) => {
-                    return Some(format!("dependency {name} is not ready according to readyExpr eval"));
+                    return Some(format!(
+                        "dependency {name} is not ready according to readyExpr eval"
+                    ));
                 }
                 Ok(true) if !self.additive => return None,
                 Ok(true) => {}
@@ -132,7 +151,8 @@ mod tests {
     fn dependencies_are_met_or_say_why_not() {
         let object: Kustomization = serde_json::from_value(kustomization("repo", json!({}))).unwrap();
         let artifact: Artifact = serde_json::from_value(json!({
-            "digest": "", "lastUpdateTime": "2024-01-01T00:00:00Z", "path": "", "revision": "r2", "url": ""})).unwrap();
+            "digest": "", "lastUpdateTime": "2024-01-01T00:00:00Z", "path": "", "revision": "r2", "url": ""}))
+        .unwrap();
         let key = ObjectRef {
             gvk: Gvk::new(API_VERSION, "Kustomization"),
             namespace: "ns".to_owned(),
@@ -141,9 +161,21 @@ mod tests {
         for (dependency, expression, expected) in [
             (kustomization("repo", ready(2, "r2")), None, None),
             (kustomization("other", ready(2, "r1")), None, None),
-            (kustomization("repo", ready(2, "r1")), None, Some("dependency 'ns/x' revision is not up to date")),
-            (kustomization("repo", ready(1, "r2")), None, Some("dependency 'ns/x' is not ready")),
-            (kustomization("repo", json!({"observedGeneration": -1})), None, Some("dependency 'ns/x' is not ready")),
+            (
+                kustomization("repo", ready(2, "r1")),
+                None,
+                Some("dependency 'ns/x' revision is not up to date"),
+            ),
+            (
+                kustomization("repo", ready(1, "r2")),
+                None,
+                Some("dependency 'ns/x' is not ready"),
+            ),
+            (
+                kustomization("repo", json!({"observedGeneration": -1})),
+                None,
+                Some("dependency 'ns/x' is not ready"),
+            ),
             (
                 kustomization("repo", json!({})),
                 Some("dep.metadata.labels['v'] == self.metadata.labels['v']"),

@@ -150,7 +150,10 @@ mod tests {
         let mut stale = widget("Done");
         stale["status"]["observedGeneration"] = json!(1);
         assert_eq!(checks.read(&stale), Some(Ok(Status::InProgress)));
-        assert_eq!(checks.read(&json!({"apiVersion": "v1", "kind": "ConfigMap"})), None);
+        assert_eq!(
+            checks.read(&json!({"apiVersion": "v1", "kind": "ConfigMap"})),
+            None
+        );
     }
 
     #[test]

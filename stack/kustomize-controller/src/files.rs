@@ -5,7 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kustomize::{Files, ReadError};
 use tempfile::TempDir;
 
 /// An unpacked artifact, deleted when dropped. Nothing outside can be named or reached through links.
@@ -54,25 +53,25 @@ impl Tree {
     }
 }
 
-impl Files for Tree {
-    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
+impl Tree {
+    pub(crate) fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         let Some(real) = self.real(path) else {
-            return Err(ReadError::NotFound);
+            return Err("no such file or directory".to_owned());
         };
         if real.is_dir() {
-            return Err(ReadError::IsDirectory);
+            return Err("is a directory".to_owned());
         }
         fs::read(&real).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => ReadError::NotFound,
-            other => ReadError::Other(other.to_string()),
+            io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+            other => other.to_string(),
         })
     }
 
-    fn is_dir(&self, path: &str) -> bool {
+    pub(crate) fn is_dir(&self, path: &str) -> bool {
         self.real(path).is_some_and(|path| path.is_dir())
     }
 
-    fn list(&self, path: &str) -> Vec<String> {
+    pub(crate) fn list(&self, path: &str) -> Vec<String> {
         let real = self.real(path);
         real.as_deref().map(names).unwrap_or_default()
     }
@@ -80,7 +79,9 @@ impl Files for Tree {
 
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
     names.sort();
     names
 }
@@ -110,7 +111,7 @@ mod tests {
         std::os::unix::fs::symlink("/etc", directory.path().join("link")).unwrap();
         fs::write(directory.path().join("file"), "x").unwrap();
         let tree = Tree::new(directory, "");
-        assert_eq!(tree.read("link/passwd"), Err(ReadError::NotFound));
+        assert!(tree.read("link/passwd").is_err());
         assert!(!tree.is_dir("link"));
         assert_eq!(tree.read("file"), Ok(b"x".to_vec()));
     }

@@ -41,7 +41,10 @@ pub(crate) async fn check(
         return Ok(());
     }
     let timeout = object.timeout();
-    let message = format!("Running health checks for revision {revision} with a timeout of {}", go(timeout));
+    let message = format!(
+        "Running health checks for revision {revision} with a timeout of {}",
+        go(timeout)
+    );
     let was_healthy = progress
         .condition(HEALTHY)
         .is_some_and(|healthy| healthy.status == ConditionStatus::True);
@@ -84,7 +87,11 @@ fn objects_to_check(object: &Kustomization, changes: &ChangeSet) -> Option<Vec<O
         let listed = listed.iter().map(|check| ObjectRef {
             // QUIRK: no API version means that of Deployments; no namespace means none.
             gvk: Gvk::new(
-                check.api_version.as_deref().filter(|version| !version.is_empty()).unwrap_or("apps/v1"),
+                check
+                    .api_version
+                    .as_deref()
+                    .filter(|version| !version.is_empty())
+                    .unwrap_or("apps/v1"),
                 &check.kind,
             ),
             namespace: check.namespace.clone().unwrap_or_default(),

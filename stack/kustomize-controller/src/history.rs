@@ -66,7 +66,10 @@ mod tests {
             record(&mut history, entry);
         }
         let history = history.unwrap();
-        let digests: Vec<_> = history.iter().map(|s| (s.digest.as_str(), s.total_reconciliations)).collect();
+        let digests: Vec<_> = history
+            .iter()
+            .map(|s| (s.digest.as_str(), s.total_reconciliations))
+            .collect();
         assert_eq!(digests, [("e", 2), ("f", 1), ("d", 1), ("c", 1), ("b", 1)]);
     }
 }

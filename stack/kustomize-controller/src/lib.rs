@@ -16,6 +16,7 @@ mod expressions;
 mod files;
 mod health;
 mod history;
+mod manifests;
 mod reconcile;
 mod source;
 mod variables;

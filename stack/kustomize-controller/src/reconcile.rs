@@ -17,9 +17,7 @@ use flux_api::{
         RECONCILIATION_SUCCEEDED,
     },
 };
-use flux_runtime::{
-    Disposition::Retry, Done, EventType, Failure, OrFail, Progress, Reconciler, RetryPolicy,
-};
+use flux_runtime::{Disposition::Retry, Done, EventType, Failure, OrFail, Progress, Reconciler, RetryPolicy};
 use kube::ResourceExt;
 use manifest::ObjectRef;
 use ssa::{Cluster, ResourceManager, inventory};
@@ -56,7 +54,11 @@ impl Kustomizer {
 
     /// The account that objects are applied as, if it is not the controller's own.
     pub(crate) fn account(&self, object: &Kustomization) -> Option<String> {
-        let own = object.spec.service_account_name.clone().filter(|name| !name.is_empty());
+        let own = object
+            .spec
+            .service_account_name
+            .clone()
+            .filter(|name| !name.is_empty());
         own.or_else(|| Some(self.config.default_service_account.clone()))
             .filter(|name| !name.is_empty())
     }
@@ -105,8 +107,9 @@ impl Reconciler for Kustomizer {
         status: &mut KustomizationStatus,
         progress: &Progress,
     ) -> Result<Done, Failure> {
-        let expressions = HealthExpressions::parse(object.spec.health_check_exprs.as_deref().unwrap_or_default())
-            .map_err(|error| terminal(&error))?;
+        let expressions =
+            HealthExpressions::parse(object.spec.health_check_exprs.as_deref().unwrap_or_default())
+                .map_err(|error| terminal(&error))?;
         refuse_what_is_not_built(object)?;
 
         let artifact = source::resolve(self, object).await?;
@@ -146,7 +149,10 @@ impl Reconciler for Kustomizer {
             digest: built.digest,
             now: self.edges.clock.now(),
             took: self.edges.clock.since(progress.started()),
-            reason: verdict.as_ref().err().map_or(RECONCILIATION_SUCCEEDED, Failure::reason),
+            reason: verdict
+                .as_ref()
+                .err()
+                .map_or(RECONCILIATION_SUCCEEDED, Failure::reason),
             revision: revision.clone(),
             origin: origin.clone(),
         };
@@ -252,7 +258,11 @@ fn refuse_what_is_not_built(object: &Kustomization) -> Result<(), Failure> {
     let Some(decryption) = &object.spec.decryption else {
         return Ok(());
     };
-    if decryption.service_account_name.as_deref().is_some_and(|name| !name.is_empty()) {
+    if decryption
+        .service_account_name
+        .as_deref()
+        .is_some_and(|name| !name.is_empty())
+    {
         let text = "to use spec.decryption.serviceAccountName for decryption authentication please enable the \
                     ObjectLevelWorkloadIdentity feature gate in the controller";
         return Err(Failure::stalled(FEATURE_GATE_DISABLED, text).unobserved());

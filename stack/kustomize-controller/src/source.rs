@@ -20,7 +20,8 @@ pub(crate) async fn resolve(cx: &Kustomizer, object: &Kustomization) -> Result<A
     let namespace = object.source_namespace();
     let name = object.spec.source_ref.name.clone();
     if kind == SourceKind::ExternalArtifact {
-        let text = format!("can't access '{kind}/{namespace}/{name}', ExternalArtifact feature gate is disabled");
+        let text =
+            format!("can't access '{kind}/{namespace}/{name}', ExternalArtifact feature gate is disabled");
         return Err(Failure::stalled(ACCESS_DENIED, text).unobserved());
     }
     if cx.config.no_cross_namespace_refs && Some(&namespace) != object.namespace().as_ref() {
@@ -61,7 +62,10 @@ pub(crate) async fn fetch(
     artifact: &Artifact,
 ) -> Result<Tree, Failure> {
     let directory = tempfile::tempdir_in(cx.edges.disk.path()).or_fail(Retry, ARTIFACT_FAILED)?;
-    let fetched = cx.fetcher.fetch(&artifact.url, &artifact.digest, directory.path()).await;
+    let fetched = cx
+        .fetcher
+        .fetch(&artifact.url, &artifact.digest, directory.path())
+        .await;
     fetched.map_err(|error| match error {
         FetchError::NotFound => not_there_yet(cx, "Source is not ready, artifact not found"),
         other => Failure::retry(ARTIFACT_FAILED, other),

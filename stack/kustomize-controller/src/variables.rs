@@ -14,10 +14,10 @@ use serde_json::Value;
 use crate::reconcile::Kustomizer;
 
 /// The variables, or why there are none. A failure counts only once an object asks for its variables.
-pub(crate) async fn of(
-    cx: &Kustomizer,
-    object: &Kustomization,
-) -> Result<BTreeMap<String, String>, String> {
+pub(crate) type Variables = Result<BTreeMap<String, String>, String>;
+
+/// Gathers the variables: later sources win, inline ones win over all.
+pub(crate) async fn of(cx: &Kustomizer, object: &Kustomization) -> Variables {
     let mut variables = BTreeMap::new();
     let Some(post_build) = &object.spec.post_build else {
         return Ok(variables);
@@ -48,7 +48,10 @@ async fn read(
         Err(error) if error.is_not_found() && reference.optional == Some(true) => return Ok(BTreeMap::new()),
         Err(error) => {
             let kind = reference.kind;
-            return Err(format!("substitute from '{kind}/{}' error: {error}", reference.name));
+            return Err(format!(
+                "substitute from '{kind}/{}' error: {error}",
+                reference.name
+            ));
         }
     };
     let data = found.get("data").and_then(Value::as_object).into_iter().flatten();

@@ -5,10 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use flux_api::{
-    GitRepository, Kustomization, meta,
-    meta::is_ready,
-};
+use flux_api::{GitRepository, Kustomization, meta, meta::is_ready};
 use flux_runtime::{Change, Objects, Watch};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::discovery::ApiResource;
@@ -19,25 +16,25 @@ use crate::Config;
 
 /// The watches of the controller.
 pub(crate) fn watches(config: &Config) -> Vec<Watch> {
-    let labels = Some(config.config_selector.clone());
-    vec![
-        // DIFFERENCE: upstream watches all kinds of sources; the others are noticed at the next interval.
-        Watch {
-            resource: ApiResource::erase::<GitRepository>(&()),
-            labels: None,
-            map: Arc::new(|change, objects| of_source("GitRepository", change, objects)),
-        },
-        Watch {
+    // DIFFERENCE: upstream watches all kinds of sources; the others are noticed at the next interval.
+    let mut watches = vec![Watch {
+        resource: ApiResource::erase::<GitRepository>(&()),
+        labels: None,
+        map: Arc::new(|change, objects| of_source("GitRepository", change, objects)),
+    }];
+    if let Some(labels) = &config.config_selector {
+        watches.push(Watch {
             resource: ApiResource::erase::<ConfigMap>(&()),
-            labels: labels.clone(),
+            labels: Some(labels.clone()),
             map: Arc::new(|change, objects| of_configuration("ConfigMap", change, objects)),
-        },
-        Watch {
+        });
+        watches.push(Watch {
             resource: ApiResource::erase::<Secret>(&()),
-            labels,
+            labels: Some(labels.clone()),
             map: Arc::new(|change, objects| of_configuration("Secret", change, objects)),
-        },
-    ]
+        });
+    }
+    watches
 }
 
 fn revision(source: &Value) -> Option<&str> {
@@ -80,8 +77,14 @@ fn sorted(batch: &BTreeMap<Key, Kustomization>) -> Vec<Key> {
     let mut waiting: BTreeMap<&Key, BTreeSet<Key>> = BTreeMap::new();
     for (key, found) in batch {
         let dependencies = found.spec.depends_on.iter().flatten().map(|dependency| {
-            let namespace = dependency.namespace.clone().filter(|namespace| !namespace.is_empty());
-            Key::new(namespace.unwrap_or_else(|| key.namespace.clone()), &dependency.name)
+            let namespace = dependency
+                .namespace
+                .clone()
+                .filter(|namespace| !namespace.is_empty());
+            Key::new(
+                namespace.unwrap_or_else(|| key.namespace.clone()),
+                &dependency.name,
+            )
         });
         waiting.insert(key, dependencies.filter(|key| batch.contains_key(key)).collect());
     }
@@ -102,23 +105,42 @@ fn sorted(batch: &BTreeMap<Key, Kustomization>) -> Vec<Key> {
 /// The Kustomizations that refer to a ConfigMap or Secret that changed.
 fn of_configuration(kind: &str, change: &Change<'_>, objects: &Objects) -> Vec<Key> {
     let version = object::resource_version(change.new);
-    if change.old.is_some_and(|old| object::resource_version(old) == version) {
+    if change
+        .old
+        .is_some_and(|old| object::resource_version(old) == version)
+    {
         return Vec::new();
     }
     let (namespace, name) = (object::namespace(change.new), object::name(change.new));
-    let referring = parsed(objects).filter(|(key, found)| key.namespace == namespace && refers(found, kind, name));
+    let referring =
+        parsed(objects).filter(|(key, found)| key.namespace == namespace && refers(found, kind, name));
     referring.map(|(key, _)| key.clone()).collect()
 }
 
 fn refers(found: &Kustomization, kind: &str, name: &str) -> bool {
-    let variables = found.spec.post_build.iter().flat_map(|post_build| post_build.substitute_from.iter().flatten());
+    let variables = found
+        .spec
+        .post_build
+        .iter()
+        .flat_map(|post_build| post_build.substitute_from.iter().flatten());
     let mut variables = variables.map(|source| (source.kind.as_str(), source.name.as_str()));
-    let decryption = found.spec.decryption.iter().filter_map(|decryption| decryption.secret_ref.as_ref());
-    let mut decryption = decryption.map(|secret: &meta::LocalObjectReference| ("Secret", secret.name.as_str()));
+    let decryption = found
+        .spec
+        .decryption
+        .iter()
+        .filter_map(|decryption| decryption.secret_ref.as_ref());
+    let mut decryption =
+        decryption.map(|secret: &meta::LocalObjectReference| ("Secret", secret.name.as_str()));
     let remote = found.spec.kube_config.iter();
     let mut remote = remote.flat_map(|remote| {
-        let secret = remote.secret_ref.iter().map(|secret| ("Secret", secret.name.as_str()));
-        let config = remote.config_map_ref.iter().map(|config| ("ConfigMap", config.name.as_str()));
+        let secret = remote
+            .secret_ref
+            .iter()
+            .map(|secret| ("Secret", secret.name.as_str()));
+        let config = remote
+            .config_map_ref
+            .iter()
+            .map(|config| ("ConfigMap", config.name.as_str()));
         secret.chain(config)
     });
     variables.any(|found| found == (kind, name))
@@ -161,7 +183,8 @@ mod tests {
     fn a_new_revision_wakes_those_that_have_not_tried_it() {
         let objects = objects(&[("a", &["z"], "r1"), ("b", &[], "r2"), ("z", &[], "r1")]);
         let (old, new) = (source(Some("r1")), source(Some("r2")));
-        let wake = |old: Option<&Value>, new: &Value| of_source("GitRepository", &Change { old, new }, &objects);
+        let wake =
+            |old: Option<&Value>, new: &Value| of_source("GitRepository", &Change { old, new }, &objects);
         assert_eq!(names(&wake(Some(&old), &new)), ["z", "a"]);
         assert_eq!(names(&wake(Some(&source(None)), &new)), ["z", "a"]);
         assert!(wake(Some(&new), &new).is_empty());

@@ -37,6 +37,7 @@ pub(super) fn read(path: &Path) -> io::Result<Corpus> {
 impl Corpus {
     fn add(&mut self, area: &str, name: &str, document: Value) {
         if area == FIXTURES {
+            let name = name.strip_suffix(".json").unwrap_or(name);
             self.fixtures.insert(name.to_owned(), document);
         } else if document.get("steps").is_some() {
             self.cases.push(document);

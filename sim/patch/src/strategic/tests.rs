@@ -192,3 +192,30 @@ fn the_patch_is_left_as_upstream_leaves_it() {
     strategic_merge_changing(&kinds.schema, ty, &json!({"spec": {"volumes": []}}), &mut patch).unwrap();
     assert_eq!(display(&patch), "map[spec:map[volumes:x]]");
 }
+
+#[test]
+fn findings_of_a_patch() {
+    let kinds = kube_schema::builtin("1.36").unwrap();
+    let ty = kinds.kind(("", "v1", "ConfigMap")).unwrap();
+    let target = json!({"metadata": {"name": "n"}});
+    let body = br#"{"metadata":{"labels":{"b":"1","b":"2"}},"bogus":1}"#;
+    let run = |validation| strategic_patch(&kinds.schema, ty, &target, body, validation);
+    let expected = json!({"metadata": {"name": "n", "labels": {"b": "2"}}});
+    let findings = [
+        r#"duplicate field "metadata.labels.b""#,
+        r#"unknown field "bogus""#,
+    ];
+    let warned = run(Validation::Warn).unwrap();
+    assert_eq!(warned.value, expected);
+    assert_eq!(warned.findings, findings);
+    assert!(run(Validation::Ignore).unwrap().findings.is_empty());
+    let refused = run(Validation::Strict).unwrap_err();
+    assert_eq!(
+        refused.message,
+        format!(
+            " \"\" is invalid: patch: Invalid value: \"map[bogus:1 metadata:map[labels:map[b:2]]]\": \
+             strict decoding error: {}, {}",
+            findings[0], findings[1]
+        )
+    );
+}

@@ -13,6 +13,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const MINORS: std::ops::RangeInclusive<u32> = 28..=37;
+/// The minor whose frame stands alone.
+const BASE: &str = "1.36";
 const LEVEL: i32 = 19;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -38,11 +40,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn write(output: &Path, contents: &[(String, Vec<u8>)]) -> Result<(), Box<dyn Error>> {
-    let (_, newest) = contents.last().ok_or("no minor")?;
+    let base = contents
+        .iter()
+        .position(|(minor, _)| minor == BASE)
+        .ok_or("the base is missing")?;
     let mut frames = Vec::new();
-    let mut head = vec![u8::try_from(contents.len())?];
+    let mut head = vec![u8::try_from(contents.len())?, u8::try_from(base)?];
     for (at, (minor, content)) in contents.iter().enumerate() {
-        let dictionary: &[u8] = if at + 1 == contents.len() { &[] } else { newest };
+        let dictionary: &[u8] = if at == base { &[] } else { &contents[base].1 };
         let mut encoder = zstd::stream::write::Encoder::with_dictionary(Vec::new(), LEVEL, dictionary)?;
         encoder.window_log(24)?;
         encoder.write_all(content)?;

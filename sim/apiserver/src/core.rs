@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::{
     audit::Entry,
     changes::{Change, ChangeKind},
+    controllers::Index,
     custom::Definition,
     gvr::Gvr,
     limits,
@@ -29,6 +30,8 @@ pub(crate) struct State {
     pub(crate) rng: Rng,
     /// The revision up to which the built-in controllers have seen events.
     pub(crate) settled: u64,
+    /// Who owns whom, up to that revision.
+    pub(crate) index: Index,
 }
 
 /// The server without its shell.
@@ -36,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) state: State,
     pub(crate) minor: String,
     pub(crate) controllers: bool,
+    /// The built-in controllers are at work.
+    pub(crate) settling: bool,
     pub(crate) audit: VecDeque<Entry>,
     pub(crate) subscribers: Vec<UnboundedSender<Change>>,
     /// Moves with every restore: watches of an earlier epoch end.
@@ -44,13 +49,17 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(minor: &str, controllers: bool, rng: Rng) -> Self {
+        let store = Store::new();
+        let revision = store.revision();
         Self {
+            settling: false,
             state: State {
-                store: Store::new(),
+                store,
                 definitions: OrdMap::new(),
                 tokens: OrdMap::new(),
                 rng,
-                settled: 0,
+                settled: revision,
+                index: Index::default(),
             },
             minor: minor.to_owned(),
             controllers,

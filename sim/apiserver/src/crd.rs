@@ -6,6 +6,30 @@ use crate::{call::Call, core::time};
 
 pub(crate) const GROUP: &str = "apiextensions.k8s.io";
 
+/// The finalizer that keeps a deleted definition until its objects are gone.
+pub(crate) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
+/// Holds a definition that a client deletes; says so in its conditions.
+pub(crate) fn hold(object: &mut Value, now: jiff::Timestamp) {
+    let finalizers =
+        manifest::object::map_at(object, &["metadata"]).entry("finalizers").or_insert_with(|| json!([]));
+    if let Some(list) = finalizers.as_array_mut()
+        && !list.iter().any(|entry| entry.as_str() == Some(CLEANUP))
+    {
+        list.push(json!(CLEANUP));
+    }
+    let terminating = json!({
+        "type": "Terminating", "status": "True", "lastTransitionTime": time(now), "reason": "InstanceDeletionPending",
+        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    });
+    let conditions =
+        manifest::object::map_at(object, &["status"]).entry("conditions").or_insert_with(|| json!([]));
+    if let Some(list) = conditions.as_array_mut() {
+        list.retain(|entry| entry["type"] != "Terminating");
+        list.push(terminating);
+    }
+}
+
 /// Accepts the names and establishes the definition, as the genuine server's controllers do a moment later.
 pub(crate) fn establish(call: &Call<'_>, object: &mut Value, old: Option<&Value>) {
     fill_names(object);

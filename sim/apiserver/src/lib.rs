@@ -3,6 +3,7 @@
 mod access;
 mod admission;
 mod audit;
+mod bootstrap;
 mod call;
 mod changes;
 mod controllers;

@@ -9,7 +9,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{
     audit::Entry,
+    bootstrap,
     changes::Changes,
+    controllers,
     core::{Core, State},
     dispatch::{self, Reply},
     gvr::Gvr,
@@ -48,10 +50,12 @@ struct Shared {
 pub struct Snapshot(State);
 
 impl ApiServer {
-    /// A server without any objects.
+    /// A server that holds nothing but Kubernetes' default RBAC policy.
     pub fn new(config: Config) -> Self {
         let rng = config.seed.derive("apiserver").rng();
-        let core = Core::new(&config.minor, config.controllers, rng);
+        let mut core = Core::new(&config.minor, config.controllers, rng);
+        bootstrap::policy(&mut core, config.clock.now());
+        controllers::settle(&mut core, config.clock.now());
         let (revision, _) = watch::channel((0, core.revision()));
         Self(Arc::new(Shared { core: Mutex::new(core), clock: config.clock, revision }))
     }

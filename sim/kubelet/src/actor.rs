@@ -44,6 +44,12 @@ pub(crate) const PODS: Resource = Resource {
     plural: "pods",
     kind: "Pod",
 };
+pub(crate) const NODES: Resource = Resource {
+    group: "",
+    version: "v1",
+    plural: "nodes",
+    kind: "Node",
+};
 pub(crate) const SERVICES: Resource = Resource {
     group: "",
     version: "v1",

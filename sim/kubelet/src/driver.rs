@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     Config,
-    actor::{Actor, DEPLOYMENTS, JOBS, PODS, REPLICA_SETS, Resource, SERVICES, STATEFUL_SETS},
+    actor::{Actor, DEPLOYMENTS, JOBS, NODES, PODS, REPLICA_SETS, Resource, SERVICES, STATEFUL_SETS},
     deployment, job, node, owned,
     pod::{self, Delays, Hands, Local},
     process::{self, Exit, Processes},
@@ -101,6 +101,11 @@ impl Driver {
     }
 
     pub(crate) async fn run(mut self) {
+        // A node that registered before stays as it is.
+        let _ = self
+            .hands
+            .kubelet
+            .create(NODES, "", &node::object(&self.hands.kubelet.now()));
         for resource in KINDS {
             for item in self.api.list(&resource.gvr(), None) {
                 self.enqueue(resource, object::namespace(&item), object::name(&item));

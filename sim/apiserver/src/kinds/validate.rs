@@ -2,21 +2,31 @@
 //!
 //! A rule is written where the genuine server has it, so that several errors come in the genuine order.
 
+mod admission;
 mod apps;
 mod at;
+mod autoscaling;
+mod batch;
 mod claims;
 mod container;
+mod cron;
 mod diff;
+mod endpoints;
 mod errors;
+mod events;
 mod internal;
 mod json_text;
 mod meta;
+mod misc;
 mod names;
+mod networking;
 mod pod;
 mod pod_update;
+mod quotas;
 mod resources;
 mod scheduling;
 mod selectors;
+mod service;
 mod small;
 mod status;
 mod volume;
@@ -80,7 +90,22 @@ impl Case<'_> {
     }
 
     fn rules(&self, errors: &mut Errors) {
-        for rules in [small::rules, apps::rules, pod_update::rules, claims::rules] {
+        let all = [
+            small::rules,
+            apps::rules,
+            pod_update::rules,
+            claims::rules,
+            batch::rules,
+            service::rules,
+            networking::rules,
+            autoscaling::rules,
+            quotas::rules,
+            endpoints::rules,
+            events::rules,
+            admission::rules,
+            misc::rules,
+        ];
+        for rules in all {
             if rules(self, errors) {
                 return;
             }

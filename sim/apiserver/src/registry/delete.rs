@@ -97,6 +97,9 @@ impl Call<'_> {
         }
         let mut object = (*stored).clone();
         let finalizers_changed = propagate(&resource, &mut object, options);
+        if !deleting && resource.is(crate::crd::GROUP, "customresourcedefinitions") {
+            crate::crd::hold(&mut object, self.now);
+        }
         let held = !finalizers(&object).is_empty() || strategy::held_by_spec(&resource, &object);
         if !held && grace == 0 {
             if self.dry_run {

@@ -83,6 +83,11 @@ impl Errors {
         self.push("FieldValueInvalid", at, format!("Invalid value: {shown}"), detail);
     }
 
+    /// As `invalid`, without the value.
+    pub(super) fn invalid_bare(&mut self, at: &At<'_>, detail: &str) {
+        self.push("FieldValueInvalid", at, "Invalid value".into(), detail);
+    }
+
     /// One error for each message.
     pub(super) fn invalid_each(&mut self, at: &At<'_>, details: &[String]) {
         for detail in details {

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
+use edges::DataDir;
 use git2::{
     AutotagOption, Direction, FetchOptions, Oid, Remote, RemoteRedirect, Repository, RepositoryInitOptions,
     build::CheckoutBuilder,
 };
+use tempfile::TempDir;
 use version::{Constraint, Version};
 
-use crate::{Cause, Checkout, Commit, GitError, Outcome, Reference, TransportError, context::Context};
+use crate::{
+    Cause, Checkout, Commit, GitError, Outcome, Reference, SCRATCH_PREFIX, TransportError, context::Context,
+};
 
 /// Where fetched refs are put in the scratch repository.
 const FETCHED: &str = "refs/fetched/";
@@ -44,6 +48,7 @@ pub(crate) struct Work<'a> {
     pub(crate) checkout: &'a Checkout,
     /// The address without credentials.
     pub(crate) url: &'a str,
+    pub(crate) disk: &'a DataDir,
 }
 
 impl Work<'_> {
@@ -65,7 +70,7 @@ impl Work<'_> {
                 return Ok(Outcome::Unchanged { revision });
             }
         }
-        let scratch = tempfile::tempdir().map_err(GitError::Disk)?;
+        let scratch = self.directory()?;
         let mut options = RepositoryInitOptions::new();
         options.bare(true).external_template(false);
         let repository = Repository::init_opts(scratch.path(), &options);
@@ -80,12 +85,18 @@ impl Work<'_> {
         let plan = self.plan(&refs, constraint.as_ref())?;
         self.fetch(&mut remote, &plan)?;
         let commit = self.resolve(&repository, plan.target)?;
-        let tree = tempfile::tempdir().map_err(GitError::Disk)?;
+        let tree = self.directory()?;
         check_out(&repository, &commit, tree.path()).map_err(|error| GitError::Checkout {
             commit: commit.hash.clone(),
             cause: error.into(),
         })?;
         Ok(Outcome::Fetched { commit, tree })
+    }
+
+    fn directory(&self) -> Result<TempDir, GitError> {
+        let mut builder = tempfile::Builder::new();
+        let made = builder.prefix(SCRATCH_PREFIX).tempdir_in(self.disk.path());
+        made.map_err(GitError::Disk)
     }
 
     fn list(&self, remote: &mut Remote<'_>) -> Result<Vec<Advertised>, GitError> {

@@ -22,6 +22,9 @@ pub use commit::Commit;
 use context::Context;
 pub use error::{Cause, GitError, TransportError};
 
+/// How the names of temporary directories start; one that outlives its process may be deleted.
+pub const SCRATCH_PREFIX: &str = ".git-";
+
 /// What to check out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
@@ -105,7 +108,7 @@ pub enum Outcome {
 }
 
 impl Checkout {
-    /// Checks out into a temporary directory.
+    /// Checks out into a temporary directory on the component's disk.
     ///
     /// # Errors
     /// When the repository or the reference cannot be had.
@@ -121,7 +124,7 @@ impl Checkout {
             url: url.clone(),
             cause: Cause::Deadline,
         };
-        let http = edges.http.clone();
+        let (http, disk) = (edges.http.clone(), edges.disk.clone());
         let work = edges.blocking.run(move |caller| {
             let context = Context {
                 http,
@@ -133,6 +136,7 @@ impl Checkout {
                 context: &context,
                 checkout: &self,
                 url: &url,
+                disk: &disk,
             };
             context.enter(|| work.run())
         });

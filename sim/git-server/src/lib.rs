@@ -100,7 +100,7 @@ impl GitServer {
     /// When there is no temporary directory.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
-            directory: Arc::new(tempfile::tempdir()?),
+            directory: Arc::new(in_memory()?),
             state: Arc::new(Mutex::new(State {
                 available: true,
                 repositories: BTreeMap::new(),
@@ -314,6 +314,11 @@ impl fmt::Debug for GitServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GitServer").finish_non_exhaustive()
     }
+}
+
+/// A directory in memory where the system offers one: repositories are many small files that live for seconds.
+fn in_memory() -> io::Result<tempfile::TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
 }
 
 /// A path of plain words: what is refused here could leave the server's directory or confuse `git`.

@@ -173,10 +173,16 @@ impl<'a> Scanner<'a> {
     }
 
     fn casing(&mut self, name: &str, c: char) -> Result<String, SubstituteError> {
-        let twice = self.text[self.at..].chars().nth(1) == Some(c);
-        self.at += if twice { 2 } else { 1 };
+        let second = self.text[self.at..].chars().nth(1);
+        let second = second.filter(|c| matches!(c, ',' | '^'));
+        self.at += if second.is_some() { 2 } else { 1 };
         self.close()?;
         let value = self.value(name)?;
+        let twice = second == Some(c);
+        // QUIRK: `,^` and `^,` are no functions, and change nothing.
+        if second.is_some() && !twice {
+            return Ok(value);
+        }
         let change = |text: &str| {
             if c == '^' {
                 text.to_uppercase()
@@ -282,12 +288,39 @@ fn trim(value: &str, pattern: &str, longest: bool) -> String {
     text[length.unwrap_or(0)..].iter().collect()
 }
 
-/// Whether a text fits a pattern of `*`, `?` and `\`.
+/// Whether a character is in the class that begins here, and what follows the class.
+fn class(mut pattern: &[char], c: char) -> Option<(bool, &[char])> {
+    let negated = pattern.first() == Some(&'^');
+    if negated {
+        pattern = &pattern[1..];
+    }
+    let (mut inside, mut empty) = (false, true);
+    loop {
+        let (low, rest) = match pattern {
+            [']', rest @ ..] if !empty => return Some((inside != negated, rest)),
+            ['\\', low, rest @ ..] => (*low, rest),
+            [low, rest @ ..] => (*low, rest),
+            [] => return None,
+        };
+        let (high, rest) = match rest {
+            ['-', high, rest @ ..] if *high != ']' => (*high, rest),
+            rest => (low, rest),
+        };
+        inside |= (low..=high).contains(&c);
+        empty = false;
+        pattern = rest;
+    }
+}
+
+/// Whether a text fits a pattern of `*`, `?`, `[…]` and `\`.
 fn fits(pattern: &[char], text: &[char]) -> bool {
     match (pattern.split_first(), text.split_first()) {
         (None, None) => true,
         (Some(('*', rest)), _) => (0..=text.len()).any(|skip| fits(rest, &text[skip..])),
         (Some(('?', rest)), Some((_, after))) => fits(rest, after),
+        (Some(('[', rest)), Some((c, after))) => {
+            class(rest, *c).is_some_and(|(inside, rest)| inside && fits(rest, after))
+        }
         (Some(('\\', rest)), Some((c, after))) => match rest.split_first() {
             Some((wanted, rest)) => wanted == c && fits(rest, after),
             None => false,

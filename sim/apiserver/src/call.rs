@@ -134,8 +134,11 @@ impl<'a> Call<'a> {
         Failure::forbidden(&self.target.gvr.group, &self.target.gvr.resource, name, detail)
     }
 
-    pub(crate) fn invalid(&self, name: &str, causes: &[Cause]) -> Box<Failure> {
-        Failure::invalid(&self.target.gvr.group, &self.resource.kind, name, causes)
+    pub(crate) fn invalid(&self, object: &Value, causes: &[Cause]) -> Box<Failure> {
+        // A custom object is called what it calls itself.
+        let custom = self.resource.is_custom();
+        let kind = if custom { manifest::object::kind(object) } else { self.resource.kind.as_str() };
+        Failure::invalid(&self.target.gvr.group, kind, manifest::object::name(object), causes)
     }
 
     /// The object of the request as it is stored.

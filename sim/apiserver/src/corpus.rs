@@ -85,10 +85,11 @@ impl fmt::Display for Report {
 pub fn replay(path: &Path, filter: Option<&str>) -> io::Result<Report> {
     let corpus = archive::read(path)?;
     let mut report = Report::default();
+    let mut prepared = replay::Prepared::default();
     for case in &corpus.cases {
         let name = format!("{}/{}", case["area"].as_str().unwrap_or_default(), case["name"].as_str().unwrap_or_default());
         if filter.is_none_or(|filter| name.contains(filter)) {
-            report.count(case, replay::case(case, &corpus.fixtures).err());
+            report.count(case, replay::case(case, &corpus.fixtures, &mut prepared).err());
         }
     }
     Ok(report)

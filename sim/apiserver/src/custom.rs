@@ -1,11 +1,17 @@
 //! Custom resources: their definitions as the server serves them.
 
+mod defaults;
+mod formats;
+mod lists;
+mod validate;
+
 use std::sync::Arc;
 
 use kube_schema::{Schema, TypeId};
 use serde_json::Value;
 
-use crate::{gvr::{api_version, qualified}, strategy};
+use self::validate::Patterns;
+use crate::{failure::Cause, gvr::{api_version, qualified}, strategy};
 
 /// A CustomResourceDefinition that is established.
 #[derive(Debug, Clone)]
@@ -22,6 +28,8 @@ pub(crate) struct Definition {
     pub(crate) storage: String,
     pub(crate) table: Arc<str>,
     pub(crate) versions: Vec<Arc<Version>>,
+    /// The revision at which the definition was last written.
+    pub(crate) revision: u64,
     /// The definition is being deleted.
     pub(crate) terminating: bool,
 }
@@ -42,6 +50,10 @@ pub(crate) struct Version {
     pub(crate) typed: Arc<(Schema, TypeId)>,
     /// Unknown members of objects are kept everywhere.
     pub(crate) preserve: bool,
+    /// The schema's patterns.
+    pub(crate) patterns: Patterns,
+    /// The schema has CEL rules.
+    pub(crate) has_rules: bool,
 }
 
 /// Where a custom resource keeps what its scale subresource shows.
@@ -78,6 +90,7 @@ impl Definition {
             list_kind: text(names, "listKind"),
             short_names: strings("shortNames"),
             categories: strings("categories"),
+            revision: manifest::object::resource_version(object).parse().unwrap_or(0),
             terminating: !manifest::object::deletion_timestamp(object).is_empty(),
             group,
             plural,
@@ -105,7 +118,11 @@ impl Version {
         let selectable = object.get("selectableFields").and_then(Value::as_array);
         let schema = object.pointer("/schema/openAPIV3Schema").cloned().unwrap_or(Value::Null);
         let typed = if preserve { kube_schema::untyped() } else { kube_schema::structural(&schema).unwrap_or_else(|_| kube_schema::untyped()) };
+        let mut patterns = Patterns::new();
+        validate::patterns(&schema, &mut patterns);
         Self {
+            has_rules: has_rules(&schema),
+            patterns,
             served: object.get("served").and_then(Value::as_bool).unwrap_or(false),
             status: object.pointer("/subresources/status").is_some(),
             selectable: selectable
@@ -125,10 +142,18 @@ impl Version {
 
 /// A stored object in one of its versions.
 pub(crate) fn view(definition: &Definition, version: &Version, stored: &Arc<Value>) -> Arc<Value> {
-    if manifest::object::api_version(stored) == api_version(&definition.group, &version.name) {
+    let revision = manifest::object::resource_version(stored).parse::<u64>().unwrap_or(0);
+    let current = manifest::object::api_version(stored) == api_version(&definition.group, &version.name);
+    if current && revision > definition.revision {
         return Arc::clone(stored);
     }
-    Arc::new(view_value(definition, version, stored))
+    // The schema is another one, or newer than the object: what it prunes and defaults shows on reading.
+    let mut object = view_value(definition, version, stored);
+    if !version.preserve {
+        kube_schema::unknown_fields(&version.typed.0, version.typed.1, &mut object);
+    }
+    default(version, &mut object);
+    if object == **stored { Arc::clone(stored) } else { Arc::new(object) }
 }
 
 /// An object in another version: nothing but its `apiVersion` differs.
@@ -140,7 +165,27 @@ pub(crate) fn view_value(definition: &Definition, version: &Version, object: &Va
 
 /// Fills in the defaults of the schema.
 pub(crate) fn default(version: &Version, object: &mut Value) {
-    let _ = (version, object);
+    defaults::fill(&version.schema, object);
+}
+
+/// What the schema does not allow.
+pub(crate) fn validate(version: &Version, subresource: &str, new: &Value) -> Vec<Cause> {
+    let mut causes = match (subresource, new.get("status")) {
+        ("status", Some(status)) => {
+            let schema = version.schema.pointer("/properties/status").unwrap_or(&Value::Null);
+            validate::check(schema, &version.patterns, status, "status")
+        }
+        ("status", None) => Vec::new(),
+        _ => validate::check(&version.schema, &version.patterns, new, ""),
+    };
+    causes.extend(validate::check_structure(&version.schema, new));
+    if version.has_rules && validate::blocks_rules(&causes) {
+        causes.push(Cause::invalid(
+            "<nil>",
+            "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
+        ));
+    }
+    causes
 }
 
 /// Status and the rest are written through different doors; the generation follows the rest.
@@ -170,5 +215,13 @@ pub(crate) fn prepare_update(version: &Version, subresource: &str, new: &mut Val
     if content(new) != content(old) {
         let generation = manifest::object::generation(old) + 1;
         manifest::object::map_at(new, &["metadata"]).insert("generation".into(), generation.into());
+    }
+}
+
+fn has_rules(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => members.contains_key("x-kubernetes-validations") || members.values().any(has_rules),
+        Value::Array(items) => items.iter().any(has_rules),
+        _ => false,
     }
 }

@@ -1,34 +1,57 @@
 //! Reading bodies: JSON and YAML, the type they say they are, unknown and duplicate fields.
 
+use std::sync::Arc;
+
 use kube_schema::Document;
 use serde_json::Value;
 
 use crate::{
     call::{Call, Validation},
-    failure::{Cause, Failure, Outcome},
-    media, strategy,
-    wire::{self, Parsed},
+    failure::{Failure, Outcome},
+    media,
+    resource::Model,
+    strategy::{self, Typed},
+    wire,
 };
 
 impl Call<'_> {
-    /// The body as an object of the resource's kind, or of the kind given.
-    pub(crate) fn decode(&mut self, kind: Option<(&str, &str)>) -> Outcome<Value> {
-        let parsed = self.parse_body()?;
-        let mut object = parsed.value;
-        let (api_version, own_kind) = match kind {
-            Some((api_version, kind)) => (api_version.to_owned(), kind.to_owned()),
-            None => (self.resource.api_version(), self.resource.kind.clone()),
+    /// The body as an object of the resource's kind, or of the type given.
+    pub(crate) fn decode(&mut self, other: Option<(&str, &str)>) -> Outcome<Value> {
+        let mut document = self.parse_document()?;
+        let resource = Arc::clone(&self.resource);
+        let (typed, api_version, kind) = match other {
+            Some((api_version, kind)) => {
+                (strategy::builtin(api_version, kind), api_version.to_owned(), kind.to_owned())
+            }
+            None => (strategy::typed(&resource), resource.api_version(), resource.kind.clone()),
         };
-        self.check_type(&mut object, &api_version, &own_kind)?;
-        let mut findings = parsed.duplicates;
-        if kind.is_none() {
-            findings.extend(strategy::unknown_fields(&self.resource, &mut object)?);
-        }
+        let Some(typed) = typed else { return Err(self.not_found()) };
+        self.check_type(&mut document, &api_version, &kind)?;
+        let (findings, object) = self.read_as(&document, typed).map_err(|problem| {
+            let (_, version) = manifest::split_api_version(&api_version);
+            Failure::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {problem}"))
+        })?;
         self.report(&findings, &object)?;
         Ok(object)
     }
 
-    fn parse_body(&self) -> Outcome<Parsed> {
+    /// Reads a document into a type: findings about it, and what the type keeps of it.
+    pub(crate) fn read_as(&self, document: &Document, typed: Typed<'_>) -> Result<(Vec<String>, Value), String> {
+        if !typed.custom {
+            let decoded = kube_schema::decode(document, typed.schema, typed.ty)?;
+            return Ok((decoded.findings, decoded.value));
+        }
+        let mut object = document.to_value();
+        let mut findings = document.duplicates();
+        if let Model::Custom(_, version) = &self.resource.model
+            && !version.preserve
+        {
+            findings.extend(kube_schema::prune(typed.schema, typed.ty, &mut object)?);
+        }
+        Ok((findings, object))
+    }
+
+    fn parse_document(&self) -> Outcome<Document> {
         let media = media::essence(&self.content_type);
         match media.as_str() {
             "" | "application/json" | "*/*" | "application/*" => wire::json(&self.body),
@@ -50,28 +73,34 @@ impl Call<'_> {
     }
 
     /// Built-in kinds may leave their type out; custom ones must say it.
-    fn check_type(&self, object: &mut Value, api_version: &str, kind: &str) -> Outcome<()> {
-        let Some(members) = object.as_object_mut() else {
+    fn check_type(&self, document: &mut Document, api_version: &str, kind: &str) -> Outcome<()> {
+        let Document::Map(members) = document else {
             return Err(Failure::bad_request(format!(
                 "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
-                wire::go_type(object)
+                wire::go_type(&document.to_value())
             )));
         };
         let custom = self.resource.is_custom();
-        let own_kind = members.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let own_version = members.get("apiVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |members: &[(String, Document)], key: &str| {
+            let found = members.iter().rev().find(|(name, _)| name == key);
+            match found {
+                Some((_, Document::String(text))) => text.clone(),
+                _ => String::new(),
+            }
+        };
+        let (own_kind, own_version) = (text(members, "kind"), text(members, "apiVersion"));
         if own_kind.is_empty() && custom {
             let text = String::from_utf8_lossy(&self.body).trim_end().to_owned();
             return Err(Failure::bad_request(format!("Object 'Kind' is missing in '{text}'")));
         }
-        if own_kind.is_empty() {
-            members.insert("kind".into(), kind.into());
+        for (key, own, default) in [("kind", &own_kind, kind), ("apiVersion", &own_version, api_version)] {
+            if own.is_empty() && !custom {
+                members.retain(|(name, _)| name != key);
+                members.push((key.to_owned(), Document::String(default.to_owned())));
+            }
         }
-        if own_version.is_empty() && !custom {
-            members.insert("apiVersion".into(), api_version.into());
-        }
-        let own_kind = members.get("kind").and_then(Value::as_str).unwrap_or_default();
-        let own_version = members.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+        let own_kind = if own_kind.is_empty() { kind } else { &own_kind };
+        let own_version = if own_version.is_empty() && !custom { api_version } else { &own_version };
         if own_kind == kind && own_version == api_version {
             return Ok(());
         }
@@ -124,42 +153,22 @@ impl Call<'_> {
         }
     }
 
-    /// What a patch made of an object, as if it had come as a body.
-    pub(crate) fn accept(&mut self, patched: Document) -> Outcome<Value> {
-        let text = patched.to_text();
-        let mut object = patched.into_value();
-        let (api_version, kind) = (self.resource.api_version(), self.resource.kind.clone());
-        let own_kind = manifest::object::kind(&object).to_owned();
-        let own_version = manifest::object::api_version(&object).to_owned();
-        if own_kind != kind || own_version != api_version {
-            return Err(self.wrong_type(&own_version, &own_kind, &api_version, &kind));
-        }
-        let findings = strategy::unknown_fields(&self.resource, &mut object).map_err(|error| in_patch(&text, &error.message))?;
-        if self.validation == Validation::Strict && !findings.is_empty() {
-            let message = format!("strict decoding error: {}", findings.join(", "));
-            return Err(in_patch(&text, &message));
-        }
-        self.report(&findings, &object)?;
-        Ok(object)
-    }
-
     /// The body of an apply.
     pub(crate) fn apply_body(&mut self) -> Outcome<Value> {
-        let parsed = wire::yaml(&self.body).map_err(|error| Failure::bad_request(format!("error decoding YAML: {}", error.message)))?;
-        self.report(&parsed.duplicates, &parsed.value)?;
-        Ok(parsed.value)
+        let document = wire::yaml(&self.body)
+            .map_err(|error| Failure::bad_request(format!("error decoding YAML: {}", error.message)))?;
+        self.report(&document.duplicates(), &Value::Null)?;
+        Ok(document.into_value())
     }
 
     /// A body of options (`DeleteOptions`).
     pub(crate) fn decode_options(&mut self, kind: &str) -> Outcome<Value> {
-        let parsed = self.parse_body()?;
-        let own = manifest::object::kind(&parsed.value);
+        let body = self.parse_document()?.into_value();
+        let own = manifest::object::kind(&body);
         if !own.is_empty() && own != kind {
-            return Err(Failure::bad_request(format!(
-                "decoded object cannot be converted to {kind}: {own}"
-            )));
+            return Err(Failure::bad_request(format!("decoded object cannot be converted to {kind}: {own}")));
         }
-        Ok(parsed.value)
+        Ok(body)
     }
 }
 
@@ -172,9 +181,4 @@ fn internal(group: &str, version: &str) -> String {
         "" => "core".to_owned(),
         other => other.split('.').next().unwrap_or_default().to_owned(),
     }
-}
-
-fn in_patch(text: &str, detail: &str) -> Box<Failure> {
-    let cause = Cause::invalid("patch", format!("Invalid value: {}: {detail}", crate::gojson::quote(text)));
-    Failure::invalid("", "", "", &[cause])
 }

@@ -3,6 +3,7 @@
 //! Everything here is a pure function of JSON values. Nothing looks into the store: values that the cluster
 //! hands out (cluster IPs, node ports, a Job's selector) are the business of the steps around it.
 
+mod allocate;
 mod convert;
 mod defaults;
 mod prepare;
@@ -13,6 +14,7 @@ mod table;
 mod time;
 mod validate;
 
+pub use allocate::{Pool, allocate};
 pub use convert::convert;
 pub use defaults::{default, settle};
 pub use prepare::{prepare_create, prepare_update};

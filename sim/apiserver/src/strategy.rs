@@ -4,9 +4,8 @@ use kube_schema::{Schema, TypeId};
 use serde_json::{Map, Value};
 
 use crate::{
-    core::Core,
     custom,
-    failure::{Cause, Outcome},
+    failure::Cause,
     kinds::{self, Kind},
     resource::{Model, Resource},
 };
@@ -16,10 +15,20 @@ use crate::{
 pub(crate) struct Typed<'a> {
     pub(crate) schema: &'a Schema,
     pub(crate) ty: TypeId,
+    /// Custom resources keep nulls and members by name.
+    pub(crate) custom: bool,
 }
 
 /// The built-in schema of the one served minor.
 pub(crate) const MINOR: &str = "1.36";
+
+/// The schema of a built-in kind.
+pub(crate) fn builtin(api_version: &str, kind: &str) -> Option<Typed<'static>> {
+    let builtin = kube_schema::builtin(MINOR)?;
+    let (group, version) = manifest::split_api_version(api_version);
+    let ty = builtin.kind((group, version, kind))?;
+    Some(Typed { schema: &builtin.schema, ty, custom: false })
+}
 
 /// The schema of a resource.
 pub(crate) fn typed(resource: &Resource) -> Option<Typed<'_>> {
@@ -27,9 +36,9 @@ pub(crate) fn typed(resource: &Resource) -> Option<Typed<'_>> {
         Model::Builtin(kind) => {
             let builtin = kube_schema::builtin(MINOR)?;
             let ty = builtin.kind((kind.group, kind.version, kind.kind))?;
-            Some(Typed { schema: &builtin.schema, ty })
+            Some(Typed { schema: &builtin.schema, ty, custom: false })
         }
-        Model::Custom(_, version) => Some(Typed { schema: &version.typed.0, ty: version.typed.1 }),
+        Model::Custom(_, version) => Some(Typed { schema: &version.typed.0, ty: version.typed.1, custom: true }),
     }
 }
 
@@ -76,15 +85,58 @@ pub(crate) fn put(members: &mut Map<String, Value>, key: &str, value: Option<Val
 }
 
 /// Everything wrong with an object.
-pub(crate) fn validate(core: &Core, resource: &Resource, subresource: &str, new: &Value, old: Option<&Value>) -> Vec<Cause> {
-    let _ = (core, subresource, old);
-    let mut causes = Vec::new();
-    if manifest::object::name(new).is_empty() {
-        causes.push(Cause::required("metadata.name", "name or generateName is required"));
+pub(crate) fn validate(resource: &Resource, subresource: &str, new: &Value, old: Option<&Value>) -> Vec<Cause> {
+    let kind = match &resource.model {
+        Model::Builtin(kind) => kind,
+        Model::Custom(..) if resource.namespaced => &CUSTOM,
+        Model::Custom(..) => &CUSTOM_CLUSTER,
+    };
+    let own = kinds::validate(kind, subresource, new, old);
+    let mut causes: Vec<Cause> =
+        own.into_iter().map(|error| Cause { reason: error.reason, field: error.field, message: error.message }).collect();
+    if let Model::Custom(_, version) = &resource.model {
+        let types = type_causes(resource, new);
+        if !types.is_empty() {
+            return types;
+        }
+        causes.extend(custom::validate(version, subresource, new));
     }
-    let _ = resource;
     causes
 }
+
+/// A custom object must stay what it is.
+fn type_causes(resource: &Resource, object: &Value) -> Vec<Cause> {
+    let (kind, version) = (manifest::object::kind(object), manifest::object::api_version(object));
+    let mut causes = Vec::new();
+    if kind != resource.kind {
+        causes.push(Cause::invalid("kind", format!("Invalid value: {kind:?}: must be {}", resource.kind)));
+    }
+    let wanted = resource.api_version();
+    if version != wanted {
+        causes.push(Cause::invalid("apiVersion", format!("Invalid value: {version:?}: must be {wanted}")));
+    }
+    causes
+}
+
+/// How the metadata of custom objects is judged.
+const CUSTOM: Kind = Kind {
+    group: "",
+    version: "v1",
+    kind: "",
+    resource: "",
+    singular: "",
+    short_names: &[],
+    categories: &[],
+    namespaced: true,
+    verbs: &[],
+    subresources: &[],
+    generation: kinds::Generation::None,
+    unconditional_update: false,
+    create_on_update: false,
+    graceful: false,
+    storage: ("", "v1"),
+};
+const CUSTOM_CLUSTER: Kind = Kind { namespaced: false, ..CUSTOM };
 
 /// Warnings about an accepted object.
 pub(crate) fn warnings(resource: &Resource, new: &Value, old: Option<&Value>) -> Vec<String> {
@@ -92,14 +144,6 @@ pub(crate) fn warnings(resource: &Resource, new: &Value, old: Option<&Value>) ->
     match &resource.model {
         Model::Builtin(_) => Vec::new(),
         Model::Custom(_, version) => version.warning.clone().into_iter().collect(),
-    }
-}
-
-/// Unknown members: built-in kinds and custom ones drop them, and the strict modes report them.
-pub(crate) fn unknown_fields(resource: &Resource, object: &mut Value) -> Outcome<Vec<String>> {
-    match &resource.model {
-        Model::Custom(_, version) if version.preserve => Ok(Vec::new()),
-        _ => Ok(Vec::new()),
     }
 }
 

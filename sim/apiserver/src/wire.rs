@@ -1,30 +1,22 @@
-//! JSON and YAML documents with what is strange about them.
+//! JSON and YAML bodies.
 
+use kube_schema::Document;
 use serde_json::Value;
 
 use crate::failure::{Failure, Outcome};
 
-/// A document.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Parsed {
-    pub(crate) value: Value,
-    /// `duplicate field "metadata.labels.a"`
-    pub(crate) duplicates: Vec<String>,
-}
-
-/// Reads JSON; the last of several equal keys wins.
-pub(crate) fn json(bytes: &[u8]) -> Outcome<Parsed> {
-    let (value, duplicates) = kube_schema::read_json(bytes).map_err(|error| Failure::bad_request(error.to_string()))?;
-    Ok(Parsed { value, duplicates })
+/// Reads JSON.
+pub(crate) fn json(bytes: &[u8]) -> Outcome<Document> {
+    Document::parse(bytes).map_err(|error| Failure::bad_request(error.to_string()))
 }
 
 /// Reads YAML, or JSON, which most clients send under YAML's name.
-pub(crate) fn yaml(bytes: &[u8]) -> Outcome<Parsed> {
+pub(crate) fn yaml(bytes: &[u8]) -> Outcome<Document> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first == Some(&b'{')
-        && let Ok(parsed) = json(bytes)
+        && let Ok(document) = json(bytes)
     {
-        return Ok(parsed);
+        return Ok(document);
     }
     let text = String::from_utf8_lossy(bytes);
     crate::yaml_body::read(&text)

@@ -1,11 +1,10 @@
 //! Bodies in YAML.
 
-use crate::{
-    failure::{Failure, Outcome},
-    wire::Parsed,
-};
+use kube_schema::Document;
+
+use crate::failure::Outcome;
 
 /// Reads the first document of a text.
-pub(crate) fn read(text: &str) -> Outcome<Parsed> {
-    crate::wire::json(text.as_bytes()).map_err(|error| Failure::bad_request(error.message))
+pub(crate) fn read(text: &str) -> Outcome<Document> {
+    crate::wire::json(text.as_bytes())
 }

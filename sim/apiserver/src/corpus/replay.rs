@@ -14,7 +14,7 @@ use super::{
     template::{Known, find, segments},
 };
 use crate::{
-    core::Core,
+    core::{Core, State},
     dispatch::{self, Reply},
     encode,
     registry::{Plan, event_for},
@@ -48,8 +48,12 @@ struct Answer {
     text: String,
 }
 
+/// Servers with fixtures, to start cases from.
+#[derive(Default)]
+pub(super) struct Prepared(BTreeMap<String, State>);
+
 /// Runs a case; the error says where it differs first.
-pub(super) fn case(case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(), String> {
+pub(super) fn case(case: &Value, fixtures: &BTreeMap<String, Value>, prepared: &mut Prepared) -> Result<(), String> {
     let environment = case["environment"].as_str().unwrap_or("bare");
     let rng = Seed(1).derive("corpus").rng();
     let mut run = Run {
@@ -60,7 +64,15 @@ pub(super) fn case(case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(
         watches: BTreeMap::new(),
         admin: User::admin(),
     };
-    run.prepare(case, fixtures)?;
+    let key = format!("{environment} {}", case["fixtures"]);
+    match prepared.0.get(&key) {
+        Some(state) => run.core.state = state.clone(),
+        None => {
+            run.prepare_server(case, fixtures)?;
+            prepared.0.insert(key, run.core.state.clone());
+        }
+    }
+    run.prepare(case)?;
     for step in case["steps"].as_array().into_iter().flatten() {
         let id = step["id"].as_str().unwrap_or_default();
         run.step(step, id).map_err(|difference| format!("{id}{difference}"))?;
@@ -69,8 +81,7 @@ pub(super) fn case(case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(
 }
 
 impl Run {
-    fn prepare(&mut self, case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(), String> {
-        self.add_users(case);
+    fn prepare_server(&mut self, case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(), String> {
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
             self.create_namespace(name, None, None)?;
         }
@@ -80,6 +91,11 @@ impl Run {
                 self.create(object)?;
             }
         }
+        Ok(())
+    }
+
+    fn prepare(&mut self, case: &Value) -> Result<(), String> {
+        self.add_users(case);
         let name = case["name"].as_str().unwrap_or_default();
         name.clone_into(&mut self.known.namespace);
         if let Some(namespace) = case["namespace"].as_str() {

@@ -23,6 +23,7 @@ pub fn prepare_create(kind: &Kind, object: &mut Value) {
             set_template_generation(object, 1);
         }
         "Job" => job_selector(object),
+        "LimitRange" => name_from_uid(object),
         "PersistentVolume" => finalizer(object, "kubernetes.io/pv-protection"),
         "PersistentVolumeClaim" => {
             data_source(object);
@@ -146,6 +147,21 @@ fn namespace_finalizer(object: &mut Value) {
     {
         list.push(Value::from("kubernetes"));
     }
+}
+
+/// A LimitRange without a name gets one that looks like a uid.
+fn name_from_uid(object: &mut Value) {
+    let Some(metadata) = metadata(object) else { return };
+    if metadata
+        .get("name")
+        .and_then(Value::as_str)
+        .is_some_and(|n| !n.is_empty())
+    {
+        return;
+    }
+    let uid = metadata.get("uid").and_then(Value::as_str).unwrap_or_default();
+    let parts: Vec<String> = uid.split('-').map(|part| part.chars().rev().collect()).collect();
+    metadata.insert("name".into(), Value::from(parts.join("-")));
 }
 
 /// Storage that is in use must not vanish.

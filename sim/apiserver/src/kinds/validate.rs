@@ -72,6 +72,13 @@ pub fn validate(kind: &Kind, subresource: &str, new: &Value, old: Option<&Value>
     errors.into_list()
 }
 
+/// What is wrong with the addresses of a Service, which is judged before any are handed out.
+pub(super) fn service_addresses(service: &Value) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    service::addresses(&At::root(service).get("spec"), &mut errors);
+    errors.into_list()
+}
+
 /// One object to be judged.
 struct Case<'a> {
     kind: &'a Kind,

@@ -35,9 +35,9 @@ impl Call<'_> {
         admission::mutate(self, &mut object, None)?;
         let resource = Arc::clone(&self.resource);
         strategy::prepare_create(&resource, &mut object);
-        let causes = strategy::validate(self.core, &resource, "", &object, None);
+        let causes = strategy::validate(&resource, "", &object, None);
         if !causes.is_empty() {
-            return Err(self.invalid(manifest::object::name(&object), &causes));
+            return Err(self.invalid(&object, &causes));
         }
         self.warnings.extend(strategy::warnings(&resource, &object, None));
         admission::validate(self, &object, None)?;

@@ -31,8 +31,9 @@ impl Call<'_> {
         }
         let stored = self.stored()?;
         let live = view(&self.resource, &stored);
-        let patched = self.patched(kind, &live)?;
-        let mut object = self.accept(patched)?;
+        let resource = Arc::clone(&self.resource);
+        let Some(typed) = strategy::typed(&resource) else { return Err(self.not_found()) };
+        let mut object = self.patched(kind, &live, typed)?;
         self.check_namespace(&mut object)?;
         self.check_name(&mut object)?;
         strategy::default(&self.resource, &mut object);
@@ -76,50 +77,59 @@ impl Call<'_> {
         Err(Failure::invalid("meta.k8s.io", "PatchOptions", "", &causes))
     }
 
-    /// The live object with the request's patch applied, not yet decoded.
-    pub(crate) fn patched(&mut self, kind: &str, live: &Value) -> Outcome<Document> {
-        let result = match kind {
-            JSON => {
-                let (operations, findings) = kube_patch::operations(&self.body).map_err(refusal)?;
-                self.report_patch(&findings)?;
-                kube_patch::patch_document(self.document(live), &operations)
-            }
-            MERGE => {
-                let patch = kube_patch::read_merge_patch(&self.body).map_err(refusal)?;
-                self.report_patch(&patch.duplicates())?;
-                Ok(kube_patch::merge_document(&self.document(live), &patch))
-            }
-            _ => {
-                let (patch, duplicates) = kube_schema::read_json(&self.body)
-                    .map_err(|error| Failure::bad_request(format!("error decoding patch: {error}")))?;
-                self.report_patch(&duplicates)?;
-                match strategy::typed(&self.resource) {
-                    Some(typed) => kube_patch::strategic_merge(typed.schema, typed.ty, live, &patch)
-                        .map(|patched| Document::from_value(&patched)),
-                    None => return Err(Failure::internal("no schema for a strategic merge")),
-                }
-            }
-        };
-        result.map_err(refusal)
-    }
-
-    /// The text of an object as the genuine server would write it.
-    fn document(&self, live: &Value) -> Document {
-        Document::from_value(live)
-    }
-
-    fn report_patch(&mut self, findings: &[String]) -> Outcome<()> {
-        if findings.is_empty() {
-            return Ok(());
+    /// The live object with the request's patch applied and read back into its type.
+    pub(crate) fn patched(&mut self, kind: &str, live: &Value, typed: strategy::Typed<'_>) -> Outcome<Value> {
+        if kind == STRATEGIC {
+            let validation = match self.validation {
+                Validation::Ignore => kube_patch::Validation::Ignore,
+                Validation::Warn => kube_patch::Validation::Warn,
+                Validation::Strict => kube_patch::Validation::Strict,
+            };
+            let patched = kube_patch::strategic_patch(typed.schema, typed.ty, live, &self.body, validation);
+            let patched = patched.map_err(refusal)?;
+            patched.findings.iter().for_each(|finding| self.warn(finding));
+            return Ok(patched.value);
         }
+        let target = if typed.custom {
+            Document::from_value(live)
+        } else {
+            kube_schema::in_order(live, typed.schema, typed.ty)
+        };
+        let ignore = self.validation == Validation::Ignore;
+        let (patched, findings) = if kind == JSON {
+            let (operations, findings) = if ignore {
+                (kube_patch::operations_ignoring(&self.body).map_err(refusal)?, Vec::new())
+            } else {
+                kube_patch::operations(&self.body).map_err(refusal)?
+            };
+            (kube_patch::patch_document(target, &operations).map_err(refusal)?, findings)
+        } else {
+            let patch = if ignore {
+                kube_patch::read_merge_patch_ignoring(&self.body)
+            } else {
+                kube_patch::read_merge_patch(&self.body)
+            };
+            let patch = patch.map_err(refusal)?;
+            (kube_patch::merge_document(&target, &patch), patch.duplicates())
+        };
+        self.read_back(&patched, findings, typed)
+    }
+
+    /// Reads a patched text as if it had come as a body.
+    fn read_back(&mut self, patched: &Document, mut findings: Vec<String>, typed: strategy::Typed<'_>) -> Outcome<Value> {
+        let text = patched.to_text();
+        let unreadable = |problem: &str| refusal(kube_patch::PatchError::unreadable(&text, problem));
+        let (more, object) = self.read_as(patched, typed).map_err(|problem| unreadable(&problem))?;
+        findings.extend(more);
         match self.validation {
             Validation::Ignore => {}
             Validation::Warn => findings.iter().for_each(|finding| self.warn(finding)),
+            Validation::Strict if findings.is_empty() => {}
             Validation::Strict => {
-                return Err(Failure::bad_request(format!("strict decoding error: {}", findings.join(", "))));
+                return Err(unreadable(&format!("strict decoding error: {}", findings.join(", "))));
             }
         }
-        Ok(())
+        Ok(object)
     }
 
     fn apply(&mut self) -> Outcome<(u16, Arc<Value>)> {
@@ -166,7 +176,7 @@ impl Call<'_> {
     }
 }
 
-fn refusal(error: kube_patch::PatchError) -> Box<Failure> {
+pub(crate) fn refusal(error: kube_patch::PatchError) -> Box<Failure> {
     let mut failure = match error.reason {
         "" => Failure::plain(error.message),
         reason => Failure::new(error.code, reason, error.message),
@@ -175,5 +185,8 @@ fn refusal(error: kube_patch::PatchError) -> Box<Failure> {
     if error.details {
         failure.details.get_or_insert_default();
     }
-    failure
+    match error.cause {
+        Some(cause) => failure.with_causes(&[Cause::invalid("patch", cause)]),
+        None => failure,
+    }
 }

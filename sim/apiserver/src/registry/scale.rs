@@ -10,6 +10,7 @@ use crate::{
     fields,
     registry::view,
     resource::Model,
+    strategy,
 };
 
 /// Where the numbers are.
@@ -79,8 +80,7 @@ impl Call<'_> {
     }
 
     pub(crate) fn put_scale(&mut self) -> Outcome<(u16, Arc<Value>)> {
-        let body = self.decode(Some(("autoscaling/v1", "Scale")))?;
-        let mut body = body;
+        let mut body = self.decode(Some(("autoscaling/v1", "Scale")))?;
         self.check_namespace(&mut body)?;
         self.check_name(&mut body)?;
         let stored = self.stored()?;
@@ -96,7 +96,8 @@ impl Call<'_> {
             let applied = self.apply_body()?;
             fields::scale_apply(self, &old, &applied)?
         } else {
-            let patched = self.patched(kind, &old)?.into_value();
+            let Some(typed) = strategy::builtin("autoscaling/v1", "Scale") else { return Err(self.not_found()) };
+            let patched = self.patched(kind, &old, typed)?;
             fields::scale_update(self, &old, patched)
         };
         self.rescale(&stored, &new)

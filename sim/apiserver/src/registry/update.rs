@@ -78,9 +78,9 @@ impl Call<'_> {
         self.check_revision(live, &mut object)?;
         keep_system_fields(live, &mut object);
         strategy::prepare_update(&resource, &subresource, &mut object, live);
-        let causes = strategy::validate(self.core, &resource, &subresource, &object, Some(live));
+        let causes = strategy::validate(&resource, &subresource, &object, Some(live));
         if !causes.is_empty() {
-            return Err(self.invalid(manifest::object::name(&object), &causes));
+            return Err(self.invalid(&object, &causes));
         }
         self.warnings.extend(strategy::warnings(&resource, &object, Some(live)));
         admission::validate(self, &object, Some(live))?;

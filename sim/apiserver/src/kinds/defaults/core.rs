@@ -13,6 +13,11 @@ pub(super) fn rules(shape: &str, map: &mut Members) {
                 map.insert("allocatable".into(), capacity);
             }
         }
+        "core/v1.NodeSpec" => one_and_all(map, "podCIDR", "podCIDRs", |one| one),
+        "core/v1.PodStatus" => {
+            one_and_all(map, "podIP", "podIPs", |ip| json!({"ip": ip}));
+            one_and_all(map, "hostIP", "hostIPs", |ip| json!({"ip": ip}));
+        }
         "core/v1.Secret" => secret(map),
         "core/v1.Service" => service(map),
         "core/v1.EndpointPort" => fill(map, "protocol", "TCP"),
@@ -46,6 +51,26 @@ fn namespace(map: &mut Members) {
         && let Some(labels) = object(metadata, "labels")
     {
         labels.insert("kubernetes.io/metadata.name".into(), Value::from(name));
+    }
+}
+
+/// A member for one value and a younger one for all of them say the same.
+fn one_and_all(map: &mut Members, one: &str, all: &str, wrap: fn(Value) -> Value) {
+    let single = text(map, one).to_owned();
+    let list = map
+        .get(all)
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    match list.first() {
+        Some(first) if single.is_empty() => {
+            let value = first.get("ip").unwrap_or(first).clone();
+            map.insert(one.into(), value);
+        }
+        None if !single.is_empty() => {
+            map.insert(all.into(), json!([wrap(Value::from(single))]));
+        }
+        _ => {}
     }
 }
 

@@ -320,10 +320,7 @@ fn policy(case: &Case<'_>, spec: &At<'_>, errors: &mut Errors) {
             errors.required(&expression, "expression is not specified");
         }
         if reason.is_set() {
-            errors.one_of(
-                &reason,
-                &["Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"],
-            );
+            errors.one_of(&reason, &["Forbidden", "Invalid", "RequestEntityTooLarge"]);
         }
     }
     let mut seen = BTreeSet::new();

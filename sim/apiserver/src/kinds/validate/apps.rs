@@ -51,7 +51,7 @@ pub(super) fn rules(case: &Case<'_>, errors: &mut Errors) -> bool {
             daemon_set(&case.new.get("spec"), errors);
         }
         "ReplicationController" => {
-            meta(case, Name::Subdomain, errors);
+            meta(case, Name::Declared, errors);
             replication_controller(&case.new.get("spec"), errors);
         }
         _ => revision(case, errors),

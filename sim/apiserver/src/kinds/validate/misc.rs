@@ -191,7 +191,7 @@ fn limits(at: &At<'_>, errors: &mut Errors) {
 }
 
 fn certificate(case: &Case<'_>, spec: &At<'_>, errors: &mut Errors) {
-    case.meta().whole(Name::Segment, errors);
+    case.meta().whole(Name::Any, errors);
     let request = spec.get("request");
     if case.old.is_none()
         && let Some(fault) = request_fault(request.text())

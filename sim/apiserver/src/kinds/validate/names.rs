@@ -77,6 +77,15 @@ pub(super) fn subdomain(text: &str) -> Vec<String> {
     out
 }
 
+/// As `subdomain`, with a limit in bytes.
+pub(super) fn subdomain_in_bytes(text: &str) -> Vec<String> {
+    let mut out = subdomain(text);
+    if text.len() > 253 {
+        out[0] = bytes(253);
+    }
+    out
+}
+
 /// `my-name`
 pub(super) fn label(text: &str) -> Vec<String> {
     let mut out = Vec::new();

@@ -70,11 +70,6 @@ fn spec(at: &At<'_>, is_pod: bool, errors: &mut Errors) {
     );
     selectors::labels(&at.get("nodeSelector"), errors);
     security(at, errors);
-    for secret in at.get("imagePullSecrets").items() {
-        if secret.get("name").is_empty() {
-            errors.required(&secret.get("name"), "");
-        }
-    }
     scheduling::affinity(&at.get("affinity"), errors);
     dns_config(at, errors);
     for gate in at.get("readinessGates").items() {

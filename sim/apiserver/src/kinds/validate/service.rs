@@ -167,7 +167,8 @@ fn affinity(spec: &At<'_>, errors: &mut Errors) {
     }
 }
 
-fn addresses(spec: &At<'_>, errors: &mut Errors) {
+/// The addresses of a Service and their families.
+pub(super) fn addresses(spec: &At<'_>, errors: &mut Errors) {
     if spec.get("type").text() == "ExternalName" {
         return;
     }

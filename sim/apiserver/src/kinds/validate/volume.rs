@@ -200,7 +200,10 @@ fn projected(at: &At<'_>, errors: &mut Errors) {
                 }
                 let path = item.get("path");
                 if !path.is_empty() && !paths.insert(path.text()) {
-                    errors.invalid_as(at, &quote(path.text()), "conflicting duplicate paths");
+                    // QUIRK: of Secrets and ConfigMaps the name is printed.
+                    let own = part.get("name");
+                    let shown = if own.is_set() { own.text() } else { path.text() };
+                    errors.invalid_as(at, &quote(shown), "conflicting duplicate paths");
                 }
             }
             if *kind == "serviceAccountToken" {

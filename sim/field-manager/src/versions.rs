@@ -91,6 +91,10 @@ impl<'a> Typed<'a> {
     }
 }
 
+fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
 /// An object and the version that it is in.
 #[derive(Debug, Clone)]
 pub(crate) struct Versioned<'o> {
@@ -126,6 +130,10 @@ impl<'o> Versioned<'o> {
         }
         if self.api_version == api_version {
             return Ok(self);
+        }
+        // Kinds that have moved between groups do not convert: what was owned in the other group is forgotten.
+        if group(&self.api_version) != group(api_version) {
+            return Err(ConvertError::MissingVersion);
         }
         let converted = versions.convert(&self.object, api_version)?;
         let typed = versions.typed(api_version).ok_or(ConvertError::MissingVersion)?;

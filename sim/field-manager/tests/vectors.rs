@@ -42,7 +42,10 @@ fn kind(schemas: &Value, deduced: bool) -> Kind {
         };
         (format!("example.com/{version}"), typed)
     };
-    Kind(BTreeMap::from([typed("v1", &schemas[0]), typed("v2", &schemas[1])]))
+    Kind(BTreeMap::from([
+        typed("v1", &schemas[0]),
+        typed("v2", &schemas[1]),
+    ]))
 }
 
 fn reset(subresource: &str) -> ResetFields {
@@ -95,12 +98,26 @@ fn operations_agree_with_the_genuine_library() {
     let mut steps = 0;
     for line in OPERATIONS.lines() {
         let case: Value = serde_json::from_str(line).expect("a case");
-        let phases: Vec<_> = case["schemas"].as_array().expect("schemas").iter().map(|s| kind(s, case["deduced"] == true)).collect();
+        let phases: Vec<_> = case["schemas"]
+            .as_array()
+            .expect("schemas")
+            .iter()
+            .map(|s| kind(s, case["deduced"] == true))
+            .collect();
         for (index, step) in case["steps"].as_array().expect("steps").iter().enumerate() {
             let phase = if step["phase"] == 1 { 1 } else { 0 };
-            let want = step.get("result").or(step.get("error")).cloned().unwrap_or_default();
+            let want = step
+                .get("result")
+                .or(step.get("error"))
+                .cloned()
+                .unwrap_or_default();
             let got = normal(run(&phases[phase], step), &step["version"]);
-            assert_eq!(got, normal(want, &step["version"]), "case {}, step {index}", case["case"]);
+            assert_eq!(
+                got,
+                normal(want, &step["version"]),
+                "case {}, step {index}",
+                case["case"]
+            );
             steps += 1;
         }
     }

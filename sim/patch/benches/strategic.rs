@@ -5,18 +5,25 @@ use serde_json::{Value, json};
 use std::hint::black_box;
 
 fn deployment(images: &[(usize, &str)]) -> Value {
-    let containers: Vec<_> =
-        images.iter().map(|(at, image)| json!({"name": format!("c{at}"), "image": image})).collect();
+    let containers: Vec<_> = images
+        .iter()
+        .map(|(at, image)| json!({"name": format!("c{at}"), "image": image}))
+        .collect();
     json!({"spec": {"template": {"spec": {"containers": containers}}}})
 }
 
 fn merge(criterion: &mut Criterion) {
-    let Some(kinds) = kube_schema::builtin("1.36") else { return };
-    let Some(ty) = kinds.kind(("apps", "v1", "Deployment")) else { return };
+    let Some(kinds) = kube_schema::builtin("1.36") else {
+        return;
+    };
+    let Some(ty) = kinds.kind(("apps", "v1", "Deployment")) else {
+        return;
+    };
     let target = deployment(&(0..10).map(|at| (at, "old")).collect::<Vec<_>>());
     let patch = deployment(&[(7, "new"), (11, "new")]);
     criterion.bench_function("strategic merge of a deployment", |bencher| {
-        bencher.iter(|| kube_patch::strategic_merge(&kinds.schema, ty, black_box(&target), black_box(&patch)));
+        bencher
+            .iter(|| kube_patch::strategic_merge(&kinds.schema, ty, black_box(&target), black_box(&patch)));
     });
 }
 

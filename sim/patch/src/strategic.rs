@@ -6,12 +6,14 @@
 //! QUIRK: upstream changes the patch while it applies it, and quotes the changed patch in later messages;
 //! [`strategic_merge_changing`] leaves it in the same state.
 
+mod meta;
 mod order;
 
 use crate::PatchError;
+use crate::strategic::meta::Meta;
 use crate::strategic::order::Elements;
 use kube_schema::gotext::display;
-use kube_schema::{Map as MapType, Node, Patch, Scalar, Schema, TypeId};
+use kube_schema::{Schema, TypeId};
 use serde_json::{Map, Value};
 
 type Members = Map<String, Value>;
@@ -187,30 +189,6 @@ pub(crate) fn go_type(value: &Value) -> &'static str {
     }
 }
 
-/// What a struct says of one of its members.
-struct Meta<'a> {
-    /// The type of the member, or of its items.
-    ty: TypeId,
-    patch: Option<&'a Patch>,
-}
-
-impl Meta<'_> {
-    fn merges(&self) -> bool {
-        self.patch.is_some_and(|patch| patch.merge)
-    }
-
-    fn replaces(&self) -> bool {
-        self.patch
-            .is_some_and(|patch| !patch.merge && !patch.retain_keys && patch.key.is_none())
-    }
-
-    fn key(&self) -> &str {
-        self.patch
-            .and_then(|patch| patch.key.as_deref())
-            .unwrap_or_default()
-    }
-}
-
 /// Null members of a new value would delete nothing, so they are dropped.
 fn discard_nulls(value: &mut Value) {
     match value {
@@ -278,67 +256,6 @@ struct Merger<'a> {
 }
 
 impl<'a> Merger<'a> {
-    fn name_of(&self, ty: TypeId) -> &'a str {
-        let spelling = self.schema.spelling(ty).unwrap_or_default();
-        spelling.rsplit('.').next().unwrap_or_default()
-    }
-
-    /// The kind of the Go type.
-    fn kind_of(&self, ty: TypeId) -> &'static str {
-        match self.schema.node(ty) {
-            Node::List(_) => "slice",
-            Node::Map(MapType { values: Some(_), .. }) => "map",
-            Node::Map(_)
-            | Node::Any
-            | Node::Scalar(Scalar::IntOrString | Scalar::Quantity | Scalar::Untyped) => "struct",
-            Node::Scalar(Scalar::String) => "string",
-            Node::Scalar(Scalar::Boolean) => "bool",
-            Node::Scalar(Scalar::Integer) => "int64",
-            Node::Scalar(Scalar::Number) => "float64",
-        }
-    }
-
-    fn of_struct(&self, ty: TypeId, name: &str) -> Result<Meta<'a>, Failure> {
-        let kind = self.kind_of(ty);
-        if kind != "struct" {
-            return Err(Failure::Other(format!(
-                "merging an object in json but data type is not struct, instead is: {kind}"
-            )));
-        }
-        let field = match self.schema.node(ty) {
-            Node::Map(map) => map.fields.get(name),
-            _ => None,
-        };
-        let Some(field) = field else {
-            let (owner, name) = (self.name_of(ty), kube_schema::gotext::quote(name));
-            return Err(Failure::Other(format!(
-                "unable to find api field in struct {owner} for the json field {name}"
-            )));
-        };
-        let patch = match self.schema.node(field.ty) {
-            Node::List(list) => list.patch.as_ref(),
-            _ => field.patch.as_ref(),
-        };
-        Ok(Meta { ty: field.ty, patch })
-    }
-
-    fn of_list(&self, ty: TypeId, name: &str) -> Result<Meta<'a>, Failure> {
-        let meta = self.of_struct(ty, name)?;
-        match self.schema.node(meta.ty) {
-            Node::List(list) if matches!(self.schema.node(list.items), Node::List(_)) => {
-                Err(Failure::Other("unexpected slice of slice".to_owned()))
-            }
-            Node::List(list) => Ok(Meta {
-                ty: list.items,
-                ..meta
-            }),
-            _ => Err(Failure::Other(format!(
-                "expected slice or array type, but got: {}",
-                self.kind_of(ty)
-            ))),
-        }
-    }
-
     fn map(&self, mut original: Members, patch: &mut Members, ty: TypeId) -> Result<Members, Failure> {
         if let Some(directive) = patch.get(DIRECTIVE) {
             return match directive.as_str() {

@@ -7,23 +7,35 @@ use serde_json::json;
 use std::hint::black_box;
 
 fn schemas(criterion: &mut Criterion) {
-    let Some(kinds) = kube_schema::builtin("1.36") else { return };
-    let named = kinds.kinds().map(|((group, version, kind), ty)| {
-        ((group.to_owned(), version.to_owned(), kind.to_owned()), ty)
+    let Some(kinds) = kube_schema::builtin("1.36") else {
+        return;
+    };
+    let named = kinds
+        .kinds()
+        .map(|((group, version, kind), ty)| ((group.to_owned(), version.to_owned(), kind.to_owned()), ty));
+    let bytes = codec::encode(&Package {
+        schema: kinds.schema.clone(),
+        kinds: named.collect(),
     });
-    let bytes = codec::encode(&Package { schema: kinds.schema.clone(), kinds: named.collect() });
     criterion.bench_function("builtin kinds of one minor", |bencher| {
         bencher.iter(|| codec::decode(black_box(&bytes)));
     });
     let openapi = json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
         "items": {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}}}}}}}});
-    criterion.bench_function("structural schema", |bencher| bencher.iter(|| structural(black_box(&openapi))));
+    criterion.bench_function("structural schema", |bencher| {
+        bencher.iter(|| structural(black_box(&openapi)))
+    });
 }
 
 fn objects(criterion: &mut Criterion) {
-    let Some(kinds) = kube_schema::builtin("1.36") else { return };
-    let Some(ty) = kinds.kind(("apps", "v1", "Deployment")) else { return };
-    let container = json!({"name": "app", "image": "web:1", "ports": [{"containerPort": 80, "protocol": "TCP"}]});
+    let Some(kinds) = kube_schema::builtin("1.36") else {
+        return;
+    };
+    let Some(ty) = kinds.kind(("apps", "v1", "Deployment")) else {
+        return;
+    };
+    let container =
+        json!({"name": "app", "image": "web:1", "ports": [{"containerPort": 80, "protocol": "TCP"}]});
     let text = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
         "selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}},
         "spec": {"containers": [container]}}}})

@@ -5,6 +5,7 @@
 
 mod builtin;
 pub mod codec;
+mod convert;
 mod decode;
 mod document;
 pub mod gotext;
@@ -14,7 +15,8 @@ mod prune;
 mod structural;
 
 pub use builtin::{Builtin, Kinds, builtin, minors};
-pub use decode::{Decoded, convert, decode, in_order, quote, unknown_fields};
+pub use convert::convert;
+pub use decode::{Decoded, decode, in_order, quote, unknown_fields};
 pub use document::{Document, SyntaxError, read_json};
 pub use prune::prune;
 pub use structural::{StructuralError, structural, untyped};

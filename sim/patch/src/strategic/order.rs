@@ -149,12 +149,13 @@ pub(super) fn deduplicate(mut items: Vec<Value>) -> Vec<Value> {
 }
 
 fn place(list: &[Value], item: &Value, key: &str, elements: Elements) -> Option<usize> {
-    let id = |item: &Value| match elements {
-        Elements::Maps => item.get(key).cloned().unwrap_or_default(),
-        Elements::Scalars => item.clone(),
-    };
-    let wanted = id(item);
-    list.iter().position(|other| id(other) == wanted)
+    match elements {
+        Elements::Maps => {
+            let wanted = item.get(key);
+            list.iter().position(|other| other.get(key) == wanted)
+        }
+        Elements::Scalars => list.iter().position(|other| other == item),
+    }
 }
 
 fn sorted(mut items: Vec<Value>, by: &[Value], key: &str, elements: Elements) -> Result<Vec<Value>, Failure> {

@@ -117,7 +117,7 @@ fn wrong_types() {
 #[test]
 fn conversion_has_its_own_words() {
     let kinds = crate::builtin("1.36").unwrap();
-    let convert = |gvk, value: Value| convert(&value, &kinds.schema, kinds.kind(gvk).unwrap());
+    let convert = |gvk, value: Value| crate::convert(&value, &kinds.schema, kinds.kind(gvk).unwrap());
     let deployment = ("apps", "v1", "Deployment");
     let error = |value: Value| convert(deployment, value).unwrap_err();
     let spec = |containers: Value| json!({"spec": {"template": {"spec": {"containers": containers}}}});

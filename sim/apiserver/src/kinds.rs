@@ -20,7 +20,7 @@ pub use defaults::{default, settle};
 pub use prepare::{prepare_create, prepare_update};
 pub use reset::reset_fields;
 pub use shape::mismatch;
-pub use validate::{FieldError, summary, validate};
+pub use validate::{FieldError, summary, validate, warnings};
 
 /// A built-in kind in one API version.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +53,8 @@ pub struct Kind {
     pub create_on_update: bool,
     /// Whether deletion observes a grace period.
     pub graceful: bool,
+    /// Whether DELETE answers with the deleted object instead of a Status.
+    pub returns_deleted: bool,
     /// Group and version in which the genuine server stores it: two views of one storage have the same.
     pub storage: (&'static str, &'static str),
 }

@@ -57,6 +57,7 @@ const fn namespaced(
         unconditional_update: true,
         create_on_update: false,
         graceful: false,
+        returns_deleted: false,
         storage: (group, version),
     }
 }
@@ -105,6 +106,12 @@ impl Kind {
     const fn graceful(self) -> Self {
         Self {
             graceful: true,
+            ..self
+        }
+    }
+    const fn returns_deleted(self) -> Self {
+        Self {
+            returns_deleted: true,
             ..self
         }
     }

@@ -1,5 +1,7 @@
 //! Variables in texts: the shell's `${name}` with defaults and string functions, as Flux's envsubst has them.
 
+use std::collections::BTreeSet;
+
 use crate::error::quoted;
 
 /// What can be wrong with a text or its variables.
@@ -314,18 +316,59 @@ fn class(mut pattern: &[char], c: char) -> Option<(bool, &[char])> {
 
 /// Whether a text fits a pattern of `*`, `?`, `[…]` and `\`.
 fn fits(pattern: &[char], text: &[char]) -> bool {
-    match (pattern.split_first(), text.split_first()) {
+    fits_from(pattern, text, &mut BTreeSet::new())
+}
+
+/// `failed` holds what is known not to fit, by the lengths left: many `*` would take forever without.
+fn fits_from(pattern: &[char], text: &[char], failed: &mut BTreeSet<(usize, usize)>) -> bool {
+    let here = (pattern.len(), text.len());
+    if failed.contains(&here) {
+        return false;
+    }
+    let fit = match (pattern.split_first(), text.split_first()) {
         (None, None) => true,
-        (Some(('*', rest)), _) => (0..=text.len()).any(|skip| fits(rest, &text[skip..])),
-        (Some(('?', rest)), Some((_, after))) => fits(rest, after),
+        (Some(('*', rest)), after) => {
+            fits_from(rest, text, failed) || after.is_some_and(|(_, after)| fits_from(pattern, after, failed))
+        }
+        (Some(('?', rest)), Some((_, after))) => fits_from(rest, after, failed),
         (Some(('[', rest)), Some((c, after))) => {
-            class(rest, *c).is_some_and(|(inside, rest)| inside && fits(rest, after))
+            class(rest, *c).is_some_and(|(inside, rest)| inside && fits_from(rest, after, failed))
         }
         (Some(('\\', rest)), Some((c, after))) => match rest.split_first() {
-            Some((wanted, rest)) => wanted == c && fits(rest, after),
+            Some((wanted, rest)) => wanted == c && fits_from(rest, after, failed),
             None => false,
         },
-        (Some((wanted, rest)), Some((c, after))) => wanted == c && fits(rest, after),
+        (Some((wanted, rest)), Some((c, after))) => wanted == c && fits_from(rest, after, failed),
         _ => false,
+    };
+    if !fit {
+        failed.insert(here);
+    }
+    fit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_many_stars_end() {
+        let pattern: Vec<char> = "*a".repeat(40).chars().chain(['b']).collect();
+        let text: Vec<char> = "a".repeat(200).chars().collect();
+        assert!(!fits(&pattern, &text));
+        assert_eq!(trim("path/to/file", "*/", false), "to/file");
+        assert_eq!(trim("path/to/file", "*/", true), "file");
+    }
+
+    #[test]
+    fn variables_may_stand_in_defaults() {
+        let lookup = |name: &str| (name == "a").then(|| "1".to_owned());
+        assert_eq!(substitute("${b:-x${a}} $${a} $a", &lookup).unwrap(), "x1 ${a} $a");
+        assert_eq!(
+            substitute("${b}", &lookup),
+            Err(SubstituteError::NotSet("b".to_owned()))
+        );
+        let deep = "${b:-".repeat(1000);
+        assert!(substitute(&deep, &lookup).is_err());
     }
 }

@@ -455,7 +455,7 @@ mod tests {
         let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for level in 1..9 {
             let before = format!("*a{}", level - 1);
-            let items = vec![before.as_str(); 10].join(", ");
+            let items = [before.as_str(); 10].join(", ");
             text.push_str(&format!("a{level}: &a{level} [{items}]\n"));
         }
         let error = documents(&text, Dialect::Kubernetes).unwrap_err();

@@ -1,3 +1,5 @@
+//! Synchronous library code beside async tasks.
+
 use std::{fmt, future::Future, pin::Pin, sync::mpsc, thread};
 
 /// How synchronous code runs beside the async tasks.
@@ -66,8 +68,13 @@ impl Blocking {
     {
         let (calls, mut inbox) = tokio::sync::mpsc::unbounded_channel();
         let (turns, turn) = mpsc::channel();
+        let runtime = tokio::runtime::Handle::current();
         // The caller lives in the closure, so both channels close when the work ends, by return or by panic.
-        let worker = thread::spawn(move || work(&Caller { calls, turns }));
+        let worker = thread::spawn(move || {
+            // A virtual clock is the runtime's: outside of it the work would read the machine's.
+            let _runtime = runtime.enter();
+            work(&Caller { calls, turns })
+        });
         loop {
             if self == Self::Lockstep && turn.recv().is_err() {
                 break;
@@ -98,6 +105,14 @@ mod tests {
             .await;
         assert_eq!(slept, Ok(()));
         assert_eq!(clock.now().as_second(), 3600);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_work_reads_the_virtual_time() {
+        let clock = Clock::starting_at(jiff::Timestamp::UNIX_EPOCH);
+        clock.sleep(Duration::from_secs(3600)).await;
+        let now = Blocking::Lockstep.run(move |_| clock.now()).await;
+        assert_eq!(now.as_second(), 3600);
     }
 
     #[tokio::test]

@@ -1,3 +1,5 @@
+//! The time.
+
 use std::{fmt, future::Future, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};

@@ -1,3 +1,5 @@
+//! Outgoing HTTP.
+
 use std::{error::Error as StdError, fmt, future::Future};
 
 use bytes::{Bytes, BytesMut};

@@ -1,3 +1,5 @@
+//! Kubernetes clients that act as somebody else.
+
 use ::kube::client::Body;
 use http::{HeaderName, HeaderValue, Request, header::InvalidHeaderValue};
 

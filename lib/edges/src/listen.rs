@@ -1,3 +1,5 @@
+//! Incoming HTTP.
+
 use std::{convert::Infallible, fmt, io, sync::Arc};
 
 use bytes::Bytes;

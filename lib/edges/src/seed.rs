@@ -1,3 +1,5 @@
+//! The source of all chance.
+
 /// What all chance of a component comes from. The same seed gives the same draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seed(pub u64);

@@ -1,1 +1,16 @@
-//! Flux API types, CRDs, conditions and reasons; named by the stack and by the world
+//! Flux API types, CRDs, conditions and reasons; named by the stack and by the world.
+//!
+//! The types are the source of the CRDs ([`crds`]); groups, versions, fields, defaults and validation are those of
+//! Flux 2.9, the descriptions are ours.
+
+mod crd;
+pub mod kustomization;
+pub mod meta;
+pub mod reason;
+pub mod source;
+
+pub use crd::crds;
+pub use kustomization::{Kustomization, KustomizationSpec, KustomizationStatus};
+pub use meta::{Artifact, Condition, ConditionStatus, Time};
+pub use reason::Reason;
+pub use source::{GitRepository, GitRepositorySpec, GitRepositoryStatus};

@@ -1,1 +1,43 @@
-//! A Kubernetes API server in process: synchronous core, tower service around it
+//! A Kubernetes API server in process: synchronous core, tower service around it.
+
+mod access;
+mod admission;
+mod audit;
+mod bootstrap;
+mod call;
+mod changes;
+mod controllers;
+mod core;
+pub mod corpus;
+mod crd;
+mod custom;
+mod decode;
+mod discovery;
+mod dispatch;
+mod encode;
+mod failure;
+mod fields;
+mod gojson;
+mod gvr;
+pub mod kinds;
+mod limits;
+mod media;
+mod names;
+mod registry;
+mod request;
+mod resource;
+mod selectors;
+mod server;
+mod service;
+mod store;
+mod strategy;
+mod user;
+mod wire;
+mod yaml_body;
+
+pub use audit::Entry;
+pub use changes::{Change, ChangeKind, Changes};
+pub use gvr::Gvr;
+pub use server::{ApiServer, Config, Snapshot};
+pub use service::{ApiService, ResponseBody};
+pub use user::User;

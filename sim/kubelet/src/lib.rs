@@ -1,1 +1,77 @@
-//! Workload controllers and simulated nodes: Deployments, Pods, Jobs and Services get their statuses
+//! Simulated nodes and workload controllers.
+//!
+//! Watches the API server's change feed and makes workloads live: Deployments get ReplicaSets, those get Pods, Pods
+//! are scheduled and become ready after a while of virtual time, Jobs finish, Services of type LoadBalancer get an
+//! address. Each part acts through the API server under the identity its genuine counterpart has, so that RBAC and
+//! admission judge it as they would there. Statuses are the ones that kstatus, `kubectl rollout` and Helm read.
+//!
+//! A pod whose image a [`Launcher`] knows is not simulated: its process runs as a task and dies with the pod.
+
+mod actor;
+mod deployment;
+mod driver;
+mod job;
+mod limits;
+mod node;
+mod owned;
+mod pod;
+mod process;
+mod replicaset;
+mod service;
+mod statefulset;
+mod status;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use apiserver::ApiServer;
+use edges::{Clock, Seed};
+use futures::future::BoxFuture;
+
+/// How the simulated nodes behave.
+#[derive(Clone)]
+pub struct Config {
+    /// The time.
+    pub clock: Clock,
+    /// Where names of pods come from.
+    pub seed: Seed,
+    /// From a pod's start to its readiness.
+    pub ready_after: Duration,
+    /// From the start of a pod that ends by itself (`restartPolicy` other than `Always`) to its success.
+    pub completes_after: Duration,
+    /// Starts the pods that are real components; all others are simulated.
+    pub launcher: Option<Launcher>,
+}
+
+/// Starts a pod's process if its image is one of the real components.
+pub type Launcher = Arc<dyn Fn(&Pod) -> Option<Process> + Send + Sync>;
+
+/// The running component; dropping it kills it. Its value is the exit code.
+pub type Process = BoxFuture<'static, i32>;
+
+/// What a pod's first container is started with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pod {
+    /// Namespace of the pod.
+    pub namespace: String,
+    /// Name of the pod.
+    pub name: String,
+    /// `metadata.uid`, another for each incarnation.
+    pub uid: String,
+    /// The container's image.
+    pub image: String,
+    /// The container's `command`.
+    pub command: Vec<String>,
+    /// The container's `args`, with `$(NAME)` references expanded.
+    pub args: Vec<String>,
+    /// The container's environment, field references resolved.
+    pub env: BTreeMap<String, String>,
+    /// Name of the ServiceAccount.
+    pub service_account: String,
+    /// The pod's address.
+    pub ip: String,
+}
+
+/// Runs nodes and workload controllers until dropped.
+pub async fn run(api: ApiServer, config: Config) {
+    driver::Driver::new(api, config).run().await;
+}

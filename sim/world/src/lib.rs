@@ -1,1 +1,138 @@
-//! Everything the product meets, from one seed
+//! Everything the product meets, from one seed.
+//!
+//! A [`World`] is an API server with its controllers and nodes, a Git server and the network between the pods, all in
+//! process and all on one clock. It opens no socket, so it runs on a tokio runtime with paused time.
+
+mod bootstrap;
+mod network;
+
+use std::{io, time::Duration};
+
+use apiserver::{ApiServer, User};
+use edges::{Blocking, Clock, DataDir, Edges, Seed};
+use git_server::GitServer;
+use jiff::Timestamp;
+use kubelet::Launcher;
+use tokio::task::JoinSet;
+
+pub use network::Network;
+
+/// The host name under which every world serves its Git repositories.
+pub const GIT_HOST: &str = "git.example.com";
+
+/// What a world starts from.
+#[derive(Clone)]
+pub struct Config {
+    /// What all chance comes from.
+    pub seed: Seed,
+    /// What the clock reads at the start.
+    pub epoch: Timestamp,
+    /// From a simulated pod's start to its readiness.
+    pub ready_after: Duration,
+    /// From the start of a simulated pod that ends by itself to its success.
+    pub completes_after: Duration,
+}
+
+impl Default for Config {
+    /// Seed 0, 2024-01-01T00:00:00Z, pods that need two seconds to become ready and three to complete.
+    fn default() -> Self {
+        Self {
+            seed: Seed(0),
+            epoch: Timestamp::from_second(1_704_067_200).unwrap_or(Timestamp::UNIX_EPOCH),
+            ready_after: Duration::from_secs(2),
+            completes_after: Duration::from_secs(3),
+        }
+    }
+}
+
+/// A running world; it ends when dropped. Needs a tokio runtime, best a current-thread one with paused time.
+pub struct World {
+    /// The API server.
+    pub api: ApiServer,
+    /// The Git server, `http://git.example.com/<repository>.git`.
+    pub git: GitServer,
+    /// The clock.
+    pub clock: Clock,
+    /// Who reaches whom by HTTP.
+    pub net: Network,
+    seed: Seed,
+    tasks: JoinSet<()>,
+}
+
+/// What a component needs from the world, to make its [`Edges`] when its pod starts.
+#[derive(Clone)]
+pub struct Gate {
+    api: ApiServer,
+    net: Network,
+    clock: Clock,
+    seed: Seed,
+}
+
+impl World {
+    /// Starts a world: a cluster with Kubernetes' own namespaces and roles, one node, no workloads.
+    ///
+    /// # Errors
+    /// When the Git server cannot make its directory.
+    pub fn start(config: &Config) -> io::Result<Self> {
+        let clock = Clock::starting_at(config.epoch);
+        let api = bootstrap::server(clock, config.seed);
+        let git = GitServer::new()?;
+        let net = Network::new(api.clone());
+        net.add_host(GIT_HOST, 80, git.service());
+        Ok(Self {
+            api,
+            git,
+            clock,
+            net,
+            seed: config.seed,
+            tasks: JoinSet::new(),
+        })
+    }
+
+    /// Starts the nodes and the workload controllers. `launcher` starts the pods that are real components.
+    pub fn start_nodes(&mut self, config: &Config, launcher: Option<Launcher>) {
+        let config = kubelet::Config {
+            clock: self.clock,
+            seed: self.seed.derive("kubelet"),
+            ready_after: config.ready_after,
+            completes_after: config.completes_after,
+            launcher,
+        };
+        self.tasks.spawn(kubelet::run(self.api.clone(), config));
+    }
+
+    /// A client with all rights, for the judge.
+    pub fn admin(&self) -> kube::Client {
+        self.api.client(User::admin())
+    }
+
+    /// The way in for components.
+    pub fn gate(&self) -> Gate {
+        Gate {
+            api: self.api.clone(),
+            net: self.net.clone(),
+            clock: self.clock,
+            seed: self.seed,
+        }
+    }
+}
+
+impl Gate {
+    /// The edges of a component that runs as `pod`: its ServiceAccount's identity, its ports at the pod's address.
+    ///
+    /// # Errors
+    /// When the pod's temporary directory cannot be made.
+    pub fn edges(&self, pod: &kubelet::Pod) -> io::Result<Edges> {
+        Ok(Edges {
+            kube: self
+                .api
+                .client(User::service_account(&pod.namespace, &pod.service_account)),
+            http: self.net.client(),
+            listener: self.net.listener(&pod.ip),
+            disk: DataDir::temporary()?,
+            clock: self.clock,
+            seed: self.seed.derive(&pod.uid),
+            blocking: Blocking::Lockstep,
+        })
+    }
+}

@@ -1,1 +1,36 @@
-//! kustomize-controller: artifacts become applied objects
+//! kustomize-controller: artifacts become applied objects.
+//!
+//! Reconciles `Kustomization`: resolve the source, wait for dependencies, fetch, build, apply, prune, check health.
+//! It never talks to another controller; sources are read from the API server and their artifacts over HTTP.
+//!
+//! - [`reconcile`]: the story;
+//! - `source`, `dependencies`, `build`, `apply`, `health`: its stages;
+//! - `expressions`, `history`, `variables`: what the stages compute with;
+//! - `watches`: what wakes the controller.
+
+mod apply;
+mod build;
+mod config;
+mod dependencies;
+mod expressions;
+mod files;
+mod health;
+mod history;
+mod reconcile;
+mod source;
+mod variables;
+mod watches;
+
+use std::sync::Arc;
+
+use edges::Edges;
+
+pub use config::Config;
+
+/// Runs the controller until it is dropped.
+pub async fn run(edges: Edges, config: Config) {
+    let watches = watches::watches(&config);
+    let options = config.options.clone();
+    let reconciler = Arc::new(reconcile::Kustomizer::new(&edges, config));
+    flux_runtime::run_controller(&edges, reconciler, &options, watches).await;
+}

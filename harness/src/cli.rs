@@ -1,0 +1,317 @@
+//! The command line of `gitops-conformance`, and its exit codes.
+
+mod select;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    thread,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    SnapshotMode, bench,
+    event::Summary,
+    limits,
+    report::{Json, Junit, Reporter, Terminal, TraceFile},
+    run::{self, Options},
+    scenario::{Catalogue, Roots, json_schema},
+};
+
+pub use select::{Selection, select};
+
+/// What the program's exit code means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Every selected scenario passed.
+    Passed = 0,
+    /// A scenario could not be judged, or the program itself failed.
+    Broken = 1,
+    /// The command line or a scenario file is wrong.
+    Usage = 2,
+    /// Something that the run needs is missing or cannot be written.
+    Environment = 3,
+    /// No scenario was selected.
+    NothingSelected = 4,
+    /// A scenario failed.
+    Failed = 100,
+    /// The run was interrupted.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Judges an installation of the GitOps extension.
+///
+/// Exit codes: 0 passed, 1 broken, 2 wrong use or a wrong scenario file, 3 environment, 4 nothing selected,
+/// 100 failed, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "gitops-conformance", version)]
+struct Cli {
+    /// The folder with scenarios/ and fixtures/; found above the current folder if absent.
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs scenarios.
+    Run(Run),
+    /// Checks every scenario file without running it.
+    Lint,
+    /// Prints the JSON Schema of scenario files.
+    Schema,
+    /// Measures the figures that the README quotes, the whole suite among them.
+    Bench,
+    /// Replays recorded API exchanges and prints how many are answered alike.
+    Corpus {
+        /// A folder of recorded cases, or one area of it.
+        dir: PathBuf,
+        /// Only areas and cases whose name contains this.
+        filter: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    /// Only scenarios whose name contains this.
+    filter: Option<String>,
+    /// The filter is a whole name; no such scenario is an error.
+    #[arg(long, requires = "filter")]
+    exact: bool,
+    /// Prints the names of the selected scenarios and runs nothing.
+    #[arg(long)]
+    list: bool,
+    /// Where the scenarios run.
+    #[arg(long, value_enum, default_value_t = Target::Sim)]
+    target: Target,
+    /// What all chance comes from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many scenarios run at once; the machine's number of processors if absent.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Ends the run at the first scenario that does not pass.
+    #[arg(long)]
+    fail_fast: bool,
+    /// Rewrites snapshots that differ.
+    #[arg(long)]
+    update_snapshots: bool,
+    /// Writes what happened as JSON lines.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Writes reports: junit=FILE, json=FILE.
+    #[arg(long, value_name = "KIND=FILE", value_delimiter = ',', value_parser = report)]
+    report: Vec<(Format, PathBuf)>,
+}
+
+/// Where scenarios run.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Target {
+    /// A simulated cluster in this process, in virtual time.
+    Sim,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Junit,
+    Json,
+}
+
+fn report(text: &str) -> Result<(Format, PathBuf), String> {
+    let (kind, file) = text.split_once('=').ok_or("expected junit=FILE or json=FILE")?;
+    let format = match kind {
+        "junit" => Format::Junit,
+        "json" => Format::Json,
+        other => return Err(format!("unknown report {other:?}, expected junit or json")),
+    };
+    Ok((format, PathBuf::from(file)))
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; both go where they belong.
+            let _ = error.print();
+            let code = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Passed
+            };
+            return code.into();
+        }
+    };
+    match dispatch(&cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            Exit::Environment.into()
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> io::Result<Exit> {
+    match &cli.command {
+        Command::Schema => {
+            print(&json_schema());
+            Ok(Exit::Passed)
+        }
+        Command::Corpus { dir, filter } => corpus(dir, filter.as_deref()),
+        Command::Bench => bench(&read(cli.root.as_deref())?),
+        Command::Lint => {
+            let catalogue = read(cli.root.as_deref())?;
+            Ok(lint(&catalogue).unwrap_or(Exit::Passed))
+        }
+        Command::Run(args) => {
+            let catalogue = read(cli.root.as_deref())?;
+            if let Some(exit) = lint(&catalogue) {
+                return Ok(exit);
+            }
+            execute(&catalogue, args)
+        }
+    }
+}
+
+fn read(root: Option<&Path>) -> io::Result<Catalogue> {
+    let roots = match root {
+        Some(root) => Roots::at(root),
+        None => Roots::above(&std::env::current_dir()?).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                "no folder with scenarios/requirements.yaml here or above; give --root",
+            )
+        })?,
+    };
+    Catalogue::read(roots)
+}
+
+/// Prints what is wrong in the files; gives the exit code if anything is.
+fn lint(catalogue: &Catalogue) -> Option<Exit> {
+    if catalogue.findings.is_empty() {
+        return None;
+    }
+    for finding in &catalogue.findings {
+        complain(&finding.to_string());
+    }
+    complain(&format!(
+        "{} findings in scenario files",
+        catalogue.findings.len()
+    ));
+    Some(Exit::Usage)
+}
+
+fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
+    let Target::Sim = args.target;
+    let selected = match select(catalogue, args.filter.as_deref(), args.exact) {
+        Selection::Some(selected) => selected,
+        Selection::None(remedy) => {
+            complain(&remedy);
+            return Ok(Exit::NothingSelected);
+        }
+    };
+    if args.list {
+        let names: Vec<&str> = selected.iter().map(|source| source.name.as_str()).collect();
+        print(&format!("{}\n", names.join("\n")));
+        return Ok(Exit::Passed);
+    }
+    let mut options = options(catalogue, args.seed);
+    if args.update_snapshots {
+        options.snapshots = SnapshotMode::Update;
+    }
+    options.trace = args.trace.is_some();
+    options.jobs = args.jobs.unwrap_or(options.jobs);
+    options.fail_fast = args.fail_fast;
+    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(Terminal::new())];
+    for (format, path) in &args.report {
+        reporters.push(match format {
+            Format::Junit => Box::new(Junit::create(path)?),
+            Format::Json => Box::new(Json::create(path)?),
+        });
+    }
+    if let Some(path) = &args.trace {
+        reporters.push(Box::new(TraceFile::create(path)?));
+    }
+    let summary = run::run(selected, &options, &mut reporters, |interrupt| {
+        // Without a handler Ctrl-C still ends the program, only without a summary.
+        let _ = ctrlc::set_handler(move || interrupt.now());
+    })?;
+    Ok(exit_of(&summary))
+}
+
+fn bench(catalogue: &Catalogue) -> io::Result<Exit> {
+    for figure in bench::measure()? {
+        print(&format!("{:<44} {}\n", figure.what, figure.value));
+    }
+    let options = options(catalogue, 1);
+    let count = catalogue.scenarios.len();
+    let summary = run::run(catalogue.scenarios.clone(), &options, &mut [], |_| {})?;
+    let what = format!("{count} scenarios, {} passed", summary.passed);
+    print(&format!("{what:<44} {:.2} s\n", summary.seconds));
+    Ok(exit_of(&summary))
+}
+
+fn options(catalogue: &Catalogue, seed: u64) -> Options {
+    Options {
+        roots: catalogue.roots.clone(),
+        seed,
+        snapshots: SnapshotMode::Compare,
+        trace: false,
+        jobs: thread::available_parallelism().map_or(1, usize::from),
+        fail_fast: false,
+    }
+}
+
+fn exit_of(summary: &Summary) -> Exit {
+    if summary.interrupted {
+        Exit::Interrupted
+    } else if summary.failed > 0 {
+        Exit::Failed
+    } else if summary.broken > 0 {
+        Exit::Broken
+    } else {
+        Exit::Passed
+    }
+}
+
+fn corpus(dir: &Path, filter: Option<&str>) -> io::Result<Exit> {
+    let report = apiserver::corpus::replay(dir, filter)?;
+    for (name, area) in &report.areas {
+        for difference in area.differences.iter().take(limits::DIFFERENCES_SHOWN) {
+            print(&format!(
+                "{name}/{} [{}]: {}\n",
+                difference.case, difference.family, difference.text
+            ));
+        }
+    }
+    print(&format!("{report}\n"));
+    let (_, total) = report.totals();
+    Ok(if total == 0 {
+        Exit::NothingSelected
+    } else {
+        Exit::Passed
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "the program's answer")]
+fn print(text: &str) {
+    print!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "the program's complaints")]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! Every number that bounds a run, with its reason.
+
+use std::time::Duration;
+
+/// How long an `expect` waits when it does not say: longer than Flux's slowest fixed retry (30 s), four times.
+pub(crate) const EXPECT_WITHIN: Duration = Duration::from_secs(120);
+
+/// How long the extension may take to become ready, in the cluster's time.
+pub(crate) const READY_WITHIN: Duration = Duration::from_secs(300);
+
+/// How long a scenario's end may take to calm down before nothing may be written any more.
+pub(crate) const SETTLE_WITHIN: Duration = Duration::from_secs(1800);
+
+/// How long nothing may have been written for the world to count as calm.
+pub(crate) const CALM_AFTER: Duration = Duration::from_secs(60);
+
+/// How long nothing may be written after that: three of the ten-minute intervals that most scenarios use, with jitter.
+pub(crate) const QUIET_FOR: Duration = Duration::from_secs(35 * 60);
+
+/// Observed changes a scenario may cause; a controller that writes in a loop reaches it within a second.
+pub(crate) const CHANGES_MAX: usize = 50_000;
+
+/// Changes at one instant of virtual time: time stands still for a loop without waits.
+pub(crate) const CHANGES_AT_ONCE_MAX: usize = 5_000;
+
+/// Real time without any sign of life after which the running scenarios are declared stuck.
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(120);
+
+/// Names listed after "expected one of"; a longer list hides more than it tells.
+pub(crate) const NAMES_LISTED: usize = 24;
+
+/// Recent changes and events shown with a failure.
+pub(crate) const CONTEXT_LINES: usize = 12;
+
+/// Log lines shown with a failure.
+pub(crate) const LOG_LINES: usize = 12;
+
+/// Secret values shorter than this are not searched for: `true` or `admin` would be found everywhere.
+pub(crate) const SECRET_BYTES_MIN: usize = 8;
+
+/// Differences shown of each area of a corpus.
+pub(crate) const DIFFERENCES_SHOWN: usize = 3;

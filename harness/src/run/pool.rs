@@ -1,0 +1,267 @@
+//! Many scenarios at once, each on a thread of its own, and one place that hears of everything.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use edges::Clock;
+
+use super::{Options, judge};
+use crate::{
+    event::{Event, Failure, Outcome, Summary},
+    limits,
+    report::Reporter,
+    scenario::{Place, Source},
+    verdict::Verdict,
+};
+
+/// Deep recursion over manifests needs more than a thread's usual two megabytes in a debug build.
+const STACK_BYTES: usize = 16 * 1024 * 1024;
+
+enum Message {
+    Event(Event),
+    /// A worker found nothing more to do.
+    Done,
+    Interrupted,
+}
+
+/// Ends a run early: no further scenario starts, the summary is printed.
+#[derive(Clone)]
+pub struct Interrupt(mpsc::Sender<Message>);
+
+impl Interrupt {
+    /// Ends the run.
+    pub fn now(&self) {
+        // A run that is over needs no end.
+        let _ = self.0.send(Message::Interrupted);
+    }
+}
+
+/// Runs the scenarios and tells the reporters; `ready` is given the way to interrupt the run.
+///
+/// # Errors
+/// When a reporter cannot write.
+pub fn run(
+    selected: Vec<Source>,
+    options: &Options,
+    reporters: &mut [Box<dyn Reporter>],
+    ready: impl FnOnce(Interrupt),
+) -> io::Result<Summary> {
+    let clock = Clock::system();
+    let began = clock.now();
+    let (sender, receiver) = mpsc::channel();
+    ready(Interrupt(sender.clone()));
+    let mut desk = Desk {
+        reporters,
+        summary: Summary::default(),
+        running: BTreeSet::new(),
+        selected: selected.len(),
+        workers: 0,
+    };
+    desk.tell(&Event::RunStarted {
+        target: "sim",
+        seed: options.seed,
+        selected: selected.len(),
+    })?;
+    let stop = Arc::new(AtomicBool::new(false));
+    desk.workers = start_workers(selected, options, &stop, &sender)?;
+    desk.listen(&receiver, &stop, options)?;
+    let mut summary = desk.summary.clone();
+    let run = summary.passed + summary.failed + summary.broken + summary.skipped;
+    summary.not_run = desk.selected.saturating_sub(run);
+    summary.seconds = clock.since(began).as_secs_f64();
+    desk.tell(&Event::RunFinished(summary.clone()))?;
+    for reporter in desk.reporters.iter_mut() {
+        reporter.finish()?;
+    }
+    Ok(summary)
+}
+
+fn start_workers(
+    selected: Vec<Source>,
+    options: &Options,
+    stop: &Arc<AtomicBool>,
+    sender: &mpsc::Sender<Message>,
+) -> io::Result<usize> {
+    let queue = Arc::new(selected);
+    let next = Arc::new(AtomicUsize::new(0));
+    let workers = options.jobs.clamp(1, queue.len().max(1));
+    for number in 0..workers {
+        let (queue, next, stop) = (queue.clone(), next.clone(), stop.clone());
+        let (options, sender) = (options.clone(), sender.clone());
+        let work = move || {
+            while !stop.load(Ordering::Relaxed) {
+                let Some(source) = queue.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                    break;
+                };
+                let outcome = judge(source, &options, &mut |event| {
+                    let _ = sender.send(Message::Event(event));
+                });
+                let finished = Event::ScenarioFinished(Box::new(outcome));
+                if sender.send(Message::Event(finished)).is_err() {
+                    break;
+                }
+            }
+            // The end cannot be told from a closed channel: whoever may interrupt holds it open.
+            let _ = sender.send(Message::Done);
+        };
+        // Not joined: a stuck scenario must not keep the run from ending.
+        thread::Builder::new()
+            .name(format!("scenario-{number}"))
+            .stack_size(STACK_BYTES)
+            .spawn(work)?;
+    }
+    Ok(workers)
+}
+
+/// Where all events arrive.
+struct Desk<'a> {
+    reporters: &'a mut [Box<dyn Reporter>],
+    summary: Summary,
+    running: BTreeSet<String>,
+    selected: usize,
+    workers: usize,
+}
+
+impl Desk<'_> {
+    fn tell(&mut self, event: &Event) -> io::Result<()> {
+        self.reporters
+            .iter_mut()
+            .try_for_each(|reporter| reporter.event(event))
+    }
+
+    fn listen(
+        &mut self,
+        receiver: &mpsc::Receiver<Message>,
+        stop: &AtomicBool,
+        options: &Options,
+    ) -> io::Result<()> {
+        while self.workers > 0 {
+            match receiver.recv_timeout(limits::SILENCE_MAX) {
+                Ok(Message::Done) => self.workers -= 1,
+                Ok(Message::Event(event)) => {
+                    let ended = self.note(&event);
+                    self.tell(&event)?;
+                    if ended.is_some_and(|verdict| verdict != Verdict::Passed) && options.fail_fast {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                }
+                Ok(Message::Interrupted) => {
+                    stop.store(true, Ordering::Relaxed);
+                    self.summary.interrupted = true;
+                    return Ok(());
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    stop.store(true, Ordering::Relaxed);
+                    return self.give_up(options.seed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps count; gives the verdict when a scenario is over.
+    fn note(&mut self, event: &Event) -> Option<Verdict> {
+        match event {
+            Event::ScenarioStarted { name, .. } => {
+                self.running.insert(name.clone());
+                None
+            }
+            Event::ScenarioFinished(outcome) => {
+                self.running.remove(&outcome.name);
+                self.summary.add(outcome.verdict);
+                Some(outcome.verdict)
+            }
+            Event::RunStarted { .. } | Event::StepStarted { .. } | Event::RunFinished(_) => None,
+        }
+    }
+
+    /// Declares what still runs stuck.
+    fn give_up(&mut self, seed: u64) -> io::Result<()> {
+        for name in std::mem::take(&mut self.running) {
+            self.summary.add(Verdict::Broken);
+            self.tell(&Event::ScenarioFinished(Box::new(stuck(name, seed))))?;
+        }
+        Ok(())
+    }
+}
+
+fn stuck(name: String, seed: u64) -> Outcome {
+    let file = format!("scenarios/{name}.yaml");
+    Outcome {
+        title: name.clone(),
+        requirements: Vec::new(),
+        features: Vec::new(),
+        verdict: Verdict::Broken,
+        skipped: None,
+        failure: Some(Failure {
+            code: "limit.silence",
+            message: "no sign of life: something runs in a circle without letting time pass".to_owned(),
+            place: Place {
+                file: file.clone(),
+                line: 1,
+                column: 1,
+            },
+            snippet: String::new(),
+            details: Vec::new(),
+            context: Vec::new(),
+            log: Vec::new(),
+            rerun: format!("cargo xtask e2e {name} --exact --seed {seed}"),
+        }),
+        steps: 0,
+        cluster_seconds: 0.0,
+        seconds: limits::SILENCE_MAX.as_secs_f64(),
+        snapshots: Vec::new(),
+        trace: Vec::new(),
+        file,
+        name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        SnapshotMode,
+        scenario::{Roots, parse},
+    };
+
+    fn selected(count: usize) -> Vec<Source> {
+        let text = "title: T\nrequirements: []\nfeatures: []\nsteps:\n  - advance: 1m\n";
+        (0..count)
+            .map(|number| parse(format!("{number}.yaml"), number.to_string(), text.to_owned()).unwrap())
+            .collect()
+    }
+
+    fn options() -> Options {
+        Options {
+            roots: Roots::at("."),
+            seed: 1,
+            snapshots: SnapshotMode::Compare,
+            trace: false,
+            jobs: 2,
+            fail_fast: false,
+        }
+    }
+
+    #[test]
+    fn every_selected_scenario_is_counted_once() {
+        let summary = run(selected(5), &options(), &mut [], |_| {}).unwrap();
+        assert_eq!((summary.passed, summary.not_run), (5, 0));
+    }
+
+    #[test]
+    fn an_interrupted_run_ends_with_a_summary() {
+        let summary = run(selected(50), &options(), &mut [], |interrupt| interrupt.now()).unwrap();
+        assert!(summary.interrupted);
+        assert!(summary.not_run > 0);
+    }
+}

@@ -1,0 +1,157 @@
+//! The runner on a world: what passes, what fails and how it is told.
+
+use std::{fs, path::Path};
+
+use super::{Options, judge};
+use crate::{
+    SnapshotMode, Verdict,
+    event::Outcome,
+    report::explain,
+    scenario::{Roots, parse},
+};
+
+fn play(steps: &str) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    play_in(folder.path(), steps, SnapshotMode::Compare)
+}
+
+fn play_in(root: &Path, steps: &str, snapshots: SnapshotMode) -> Outcome {
+    fs::create_dir_all(root.join("fixtures/repos/app/v1")).unwrap();
+    fs::write(root.join("fixtures/repos/app/v1/a.yaml"), "a: 1\n").unwrap();
+    let text = format!(
+        "title: T\nrequirements: []\nfeatures: []\ngiven: {{ repos: {{ app: v1 }} }}\nsteps:\n{steps}"
+    );
+    let source = parse("scenarios/t.yaml".to_owned(), "t".to_owned(), text).unwrap();
+    let options = Options {
+        roots: Roots::at(root),
+        seed: 1,
+        snapshots,
+        trace: true,
+        jobs: 1,
+        fail_fast: false,
+    };
+    judge(&source, &options, &mut |_| {})
+}
+
+#[track_caller]
+fn passes(steps: &str) {
+    let outcome = play(steps);
+    assert_eq!(outcome.verdict, Verdict::Passed, "{}", explain(&outcome));
+}
+
+#[track_caller]
+fn fails(steps: &str, code: &str, words: &str) {
+    let outcome = play(steps);
+    let text = explain(&outcome);
+    assert_eq!(outcome.verdict, Verdict::Failed, "{text}");
+    assert_eq!(outcome.failure.as_ref().unwrap().code, code, "{text}");
+    assert!(text.contains(words), "{text}");
+}
+
+const CONFIG: &str = "  - apply: [{ apiVersion: v1, kind: ConfigMap, metadata: { name: a }, data: { url: '{{app}}', x: '1' } }]\n";
+
+#[test]
+fn the_verbs_of_kubectl_do_what_they_say() {
+    passes(&format!(
+        "{CONFIG}  \
+         - expect: {{ object: {{ kind: ConfigMap, name: a }}, match: {{ data: {{ url: 'http://git.example.com/app.git' }} }} }}\n  \
+         - patch: {{ object: {{ kind: ConfigMap, name: a }}, merge: {{ data: {{ x: '2' }} }} }}\n  \
+         - patch: {{ object: {{ kind: ConfigMap, name: a }}, json: [{{ op: remove, path: /data/url }}] }}\n  \
+         - expect: {{ object: {{ kind: ConfigMap, name: a }}, match: {{ data: {{ x: '2', url: null }} }}, cel: object.data.x == '2' }}\n  \
+         - hold: {{ during: 1h, unchanged: [{{ kind: ConfigMap, name: a }}], quiet: true }}\n  \
+         - delete: {{ kind: ConfigMap, name: a }}\n  \
+         - expect: {{ object: {{ kind: ConfigMap, name: a }}, exists: false }}\n  \
+         - never: {{ state: {{ object: {{ kind: ConfigMap, name: b }} }}, during: 1h }}\n  \
+         - advance: 24h\n"
+    ));
+}
+
+#[test]
+fn workloads_become_ready_in_virtual_time() {
+    passes(
+        "  - apply:\n      - apiVersion: apps/v1\n        kind: Deployment\n        metadata: { name: web }\n        \
+         spec:\n          selector: { matchLabels: { app: web } }\n          template:\n            \
+         metadata: { labels: { app: web } }\n            spec: { containers: [{ name: web, image: web }] }\n  \
+         - never:\n      state: { object: { kind: Deployment, name: web }, match: { status: { readyReplicas: 2 } } }\n      \
+         until: { object: { kind: Deployment, name: web }, match: { status: { readyReplicas: 1 } } }\n",
+    );
+}
+
+#[test]
+fn an_expectation_that_does_not_come_true_says_what_was_seen() {
+    let steps = format!(
+        "{CONFIG}  - expect: {{ object: {{ kind: ConfigMap, name: a }}, match: {{ data: {{ x: '3' }} }} }}\n"
+    );
+    fails(&steps, "expect.timeout", "data.x: expected \"3\", saw \"1\"");
+    fails(
+        "  - expect: { object: { kind: ConfigMap, name: gone }, within: 10s }\n",
+        "expect.timeout",
+        "expected it to exist, saw that it never existed",
+    );
+}
+
+#[test]
+fn a_hold_that_breaks_says_when() {
+    let steps = "  - hold: { during: 1h, state: { object: { kind: ConfigMap, name: a } } }\n";
+    fails(steps, "hold.broken", "after 0s");
+    fails(
+        "  - hold: { during: 1h, unchanged: [{ kind: Pod, name: a }] }\n",
+        "hold.missing",
+        "does not exist",
+    );
+}
+
+#[test]
+fn what_must_never_be_seen_is_seen_even_if_it_is_gone_again() {
+    let steps =
+        format!("{CONFIG}  - never: {{ state: {{ object: {{ kind: ConfigMap, name: a }} }}, during: 1m }}\n");
+    fails(
+        &steps,
+        "never.seen",
+        "ConfigMap/default/a was seen as it must never be",
+    );
+}
+
+#[test]
+fn refusals_are_compared_with_what_was_expected() {
+    let refused = "action: { apply: [{ apiVersion: v1, kind: ConfigMap, metadata: { name: A_B } }] }";
+    passes(&format!(
+        "  - fails: {{ {refused}, code: 422, reason: Invalid, message: '*a lowercase RFC 1123 subdomain*' }}\n"
+    ));
+    fails(
+        &format!("  - fails: {{ {refused}, code: 403 }}\n"),
+        "fails.otherwise",
+        "code: expected 403, saw 422",
+    );
+    let accepted = "action: { apply: [{ apiVersion: v1, kind: ConfigMap, metadata: { name: a } }] }";
+    fails(
+        &format!("  - fails: {{ {accepted} }}\n"),
+        "fails.accepted",
+        "the action was accepted",
+    );
+    fails(
+        "  - apply: [{ apiVersion: example.com/v1, kind: Nothing, metadata: { name: a } }]\n",
+        "apply.refused",
+        "no matches for kind \"Nothing\" in version \"example.com/v1\"",
+    );
+}
+
+#[test]
+fn a_snapshot_is_written_on_demand_and_then_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let steps = format!("{CONFIG}  - snapshot: {{ name: s, objects: [{{ kind: ConfigMap, name: a }}] }}\n");
+    let refused = play_in(folder.path(), &steps, SnapshotMode::Compare);
+    assert_eq!(refused.failure.unwrap().code, "snapshot.new");
+    let written = play_in(folder.path(), &steps, SnapshotMode::Update);
+    assert_eq!(written.snapshots.len(), 1);
+    let compared = play_in(folder.path(), &steps, SnapshotMode::Compare);
+    assert_eq!(compared.verdict, Verdict::Passed, "{}", explain(&compared));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    let first = play(CONFIG);
+    let second = play(CONFIG);
+    assert!(first.trace.len() > 1);
+    assert_eq!(first.trace, second.trace);
+}

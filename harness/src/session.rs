@@ -1,0 +1,140 @@
+//! One scenario in progress: the cluster, what was observed, and the names of what the scenario made.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use edges::Clock;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    journal::{Journal, later},
+    matching::{self, Difference, Freshness},
+    scenario::{Object, Placeholder, State, substitute},
+    snapshot::Snapshots,
+    target::Cluster,
+    verdict::Miss,
+};
+
+/// One scenario in progress.
+pub(crate) struct Session {
+    /// The cluster under test.
+    pub(crate) cluster: Cluster,
+    /// What was observed.
+    pub(crate) journal: Journal,
+    /// Where fixture repositories are, `fixtures/repos`.
+    pub(crate) fixtures: PathBuf,
+    /// Files to compare with.
+    pub(crate) snapshots: Snapshots,
+    /// The commit of each repository and fixture revision.
+    pub(crate) commits: BTreeMap<(String, String), String>,
+    /// Branches made by the scenario, with what they point at.
+    pub(crate) heads: BTreeMap<(String, String), String>,
+    /// Where the observations since the latest action begin.
+    pub(crate) since: usize,
+}
+
+impl Session {
+    /// The cluster's time.
+    pub(crate) fn clock(&self) -> Clock {
+        self.cluster.clock
+    }
+
+    /// An instant of the cluster's time, `span` from now.
+    pub(crate) fn after(&self, span: Duration) -> Timestamp {
+        later(self.clock().now(), span)
+    }
+
+    /// Where a fixture revision's tree is.
+    pub(crate) fn tree(&self, repo: &str, revision: &str) -> PathBuf {
+        tree(&self.fixtures, repo, revision)
+    }
+
+    /// Replaces placeholders in a manifest or a part of one.
+    pub(crate) fn resolve(&self, object: &Object) -> Value {
+        let mut value = Value::Object(object.clone());
+        substitute(&mut value, &mut |placeholder| self.lookup(placeholder));
+        value
+    }
+
+    /// Replaces placeholders in what is said about an object.
+    pub(crate) fn resolve_state(&self, state: &State) -> State {
+        let mut state = state.clone();
+        let text = |text: &mut String| {
+            let mut value = Value::String(std::mem::take(text));
+            substitute(&mut value, &mut |placeholder| self.lookup(placeholder));
+            if let Value::String(resolved) = value {
+                *text = resolved;
+            }
+        };
+        if let Some(Value::Object(part)) = state.part.as_ref().map(|part| self.resolve(part)) {
+            state.part = Some(part);
+        }
+        for wanted in state.conditions.values_mut() {
+            wanted.message.iter_mut().for_each(|message| text(&mut message.0));
+        }
+        if let Some(event) = &mut state.event {
+            event.message.iter_mut().for_each(|message| text(&mut message.0));
+        }
+        state.cel.iter_mut().for_each(text);
+        state
+    }
+
+    fn lookup(&self, placeholder: &Placeholder) -> Option<String> {
+        match &placeholder.revision {
+            None => Some(self.cluster.repo_url(&placeholder.repo)),
+            Some(revision) => self
+                .commits
+                .get(&(placeholder.repo.clone(), revision.clone()))
+                .cloned(),
+        }
+    }
+
+    /// What a fresh observation must have seen.
+    pub(crate) fn freshness(&self) -> Freshness {
+        Freshness {
+            heads: self
+                .heads
+                .iter()
+                .map(|((repo, branch), sha)| ((self.cluster.repo_url(repo), branch.clone()), sha.clone()))
+                .collect(),
+            since: self.since,
+        }
+    }
+
+    /// Waits until `state` holds; gives the last observed differences when it does not within `limit`.
+    pub(crate) async fn wait(
+        &mut self,
+        state: &State,
+        fresh: bool,
+        limit: Duration,
+    ) -> Result<Result<(), Vec<Difference>>, Miss> {
+        let deadline = self.after(limit);
+        let freshness = fresh.then(|| self.freshness());
+        loop {
+            self.journal.catch_up()?;
+            let differences = matching::check(state, &self.journal, freshness.as_ref());
+            if differences.is_empty() {
+                return Ok(Ok(()));
+            }
+            if !self.journal.next(deadline).await? {
+                return Ok(Err(differences));
+            }
+        }
+    }
+
+    /// Lets time pass and takes in what happens meanwhile.
+    pub(crate) async fn advance(&mut self, span: Duration) -> Result<(), Miss> {
+        let deadline = self.after(span);
+        while self.journal.next(deadline).await? {}
+        Ok(())
+    }
+}
+
+/// Where a fixture revision's tree is below `fixtures/repos`.
+pub(crate) fn tree(fixtures: &Path, repo: &str, revision: &str) -> PathBuf {
+    fixtures.join(repo).join(revision)
+}

@@ -1,0 +1,78 @@
+//! The words that stand in `reason` of conditions and events. Users match on them: each is spelled once, here.
+
+use std::fmt;
+
+/// A reason: one CamelCase word of Flux's API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reason(pub &'static str);
+
+impl Reason {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+macro_rules! reasons {
+    ($($name:ident = $word:literal;)*) => {$(
+        #[doc = concat!("`", $word, "`")]
+        pub const $name: Reason = Reason($word);
+    )*};
+}
+
+reasons! {
+    // Shared by all kinds.
+    SUCCEEDED = "Succeeded";
+    FAILED = "Failed";
+    PROGRESSING = "Progressing";
+    PROGRESSING_WITH_RETRY = "ProgressingWithRetry";
+    SUSPENDED = "Suspended";
+    DEPENDENCY_NOT_READY = "DependencyNotReady";
+    INVALID_CEL_EXPRESSION = "InvalidCELExpression";
+    ACCESS_DENIED = "AccessDenied";
+    FEATURE_GATE_DISABLED = "FeatureGateDisabled";
+    INVALID_PATH = "InvalidPath";
+    INVALID_URL = "InvalidURL";
+
+    // Kustomization.
+    RECONCILIATION_SUCCEEDED = "ReconciliationSucceeded";
+    RECONCILIATION_FAILED = "ReconciliationFailed";
+    ARTIFACT_FAILED = "ArtifactFailed";
+    BUILD_FAILED = "BuildFailed";
+    PRUNE_FAILED = "PruneFailed";
+    HEALTH_CHECK_FAILED = "HealthCheckFailed";
+    HEALTH_CHECK_CANCELED = "HealthCheckCanceled";
+
+    // Sources.
+    URL_INVALID = "URLInvalid";
+    AUTHENTICATION_FAILED = "AuthenticationFailed";
+    INVALID_PROVIDER_CONFIGURATION = "InvalidProviderConfiguration";
+    GIT_OPERATION_FAILED = "GitOperationFailed";
+    GIT_OPERATION_SUCCEEDED = "GitOperationSucceeded";
+    EMPTY_GIT_REPOSITORY = "EmptyGitRepository";
+    NEW_REVISION = "NewRevision";
+    INCLUDE_CHANGE = "IncludeChange";
+    NOT_FOUND = "NotFound";
+    NO_ARTIFACT = "NoArtifact";
+    NEW_ARTIFACT = "NewArtifact";
+    ARTIFACT_UP_TO_DATE = "ArtifactUpToDate";
+    ARTIFACT_VERIFICATION_FAILED = "ArtifactVerificationFailed";
+    GARBAGE_COLLECTION_SUCCEEDED = "GarbageCollectionSucceeded";
+    GARBAGE_COLLECTION_FAILED = "GarbageCollectionFailed";
+    STORAGE_OPERATION_FAILED = "StorageOperationFailed";
+    DIRECTORY_CREATION_FAILED = "DirectoryCreationFailed";
+    STAT_OPERATION_FAILED = "StatOperationFailed";
+    READ_OPERATION_FAILED = "ReadOperationFailed";
+    ARCHIVE_OPERATION_FAILED = "ArchiveOperationFailed";
+    ACQUIRE_LOCK_FAILED = "AcquireLockFailed";
+    PATCH_OPERATION_FAILED = "PatchOperationFailed";
+    SYMLINK_UPDATE_FAILED = "SymlinkUpdateFailed";
+    INVALID_VERIFICATION_MODE = "InvalidVerificationMode";
+    VERIFICATION_ERROR = "VerificationError";
+}

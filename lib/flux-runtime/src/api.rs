@@ -1,0 +1,106 @@
+//! Requests for single objects, and what the API server's refusals say.
+
+use http::{Request, header};
+use kube::Client;
+use serde_json::Value;
+
+/// The HTTP status of a refusal by the API server.
+pub fn api_code(error: &kube::Error) -> Option<u16> {
+    match error {
+        kube::Error::Api(status) => Some(status.code),
+        _ => None,
+    }
+}
+
+/// Whether the object (or its kind) does not exist.
+pub fn is_not_found(error: &kube::Error) -> bool {
+    api_code(error) == Some(404)
+}
+
+/// The error's text; for a refusal the API server's message alone, as Go clients print it.
+pub fn explain(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Reads the object at `path`.
+pub(crate) async fn get(client: &Client, path: &str) -> kube::Result<Value> {
+    let request = Request::get(path)
+        .body(Vec::new())
+        .map_err(kube::Error::HttpError)?;
+    client.request(request).await
+}
+
+/// Merge-patches the object at `path`.
+pub(crate) async fn merge_patch(
+    client: &Client,
+    path: &str,
+    manager: &str,
+    patch: &Value,
+) -> kube::Result<Value> {
+    let body = serde_json::to_vec(patch).map_err(kube::Error::SerdeError)?;
+    let request = Request::patch(format!("{path}?fieldManager={manager}"))
+        .header(header::CONTENT_TYPE, "application/merge-patch+json")
+        .body(body)
+        .map_err(kube::Error::HttpError)?;
+    client.request(request).await
+}
+
+/// Creates an object in the collection at `path`.
+pub(crate) async fn create(
+    client: &Client,
+    path: &str,
+    manager: &str,
+    object: &Value,
+) -> kube::Result<Value> {
+    let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+    let request = Request::post(format!("{path}?fieldManager={manager}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body)
+        .map_err(kube::Error::HttpError)?;
+    client.request(request).await
+}
+
+/// The merge patch that turns `old` into `new`; nothing when they are equal.
+pub(crate) fn merge_diff(old: &Value, new: &Value) -> Option<Value> {
+    if old == new {
+        return None;
+    }
+    let (Value::Object(before), Value::Object(after)) = (old, new) else {
+        return Some(new.clone());
+    };
+    let mut patch = serde_json::Map::new();
+    for key in before.keys().filter(|key| !after.contains_key(*key)) {
+        patch.insert(key.clone(), Value::Null);
+    }
+    for (key, value) in after {
+        let change = match before.get(key) {
+            Some(was) => merge_diff(was, value),
+            None => Some(value.clone()),
+        };
+        if let Some(change) = change {
+            patch.insert(key.clone(), change);
+        }
+    }
+    Some(Value::Object(patch))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_diff_holds_only_what_changed() {
+        let old = json!({"a": 1, "b": {"c": [1], "d": 2}, "gone": true});
+        let new = json!({"a": 1, "b": {"c": [1, 2], "d": 2}, "new": {}});
+        assert_eq!(
+            merge_diff(&old, &new),
+            Some(json!({"b": {"c": [1, 2]}, "gone": null, "new": {}}))
+        );
+        assert_eq!(merge_diff(&old, &old), None);
+    }
+}

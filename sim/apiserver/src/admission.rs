@@ -1,0 +1,71 @@
+//! The steps between a decoded object and the strategy: what the cluster's state says about a write.
+
+use serde_json::{Value, json};
+
+use crate::{
+    call::Call,
+    failure::{Cause, Failure, Outcome},
+    names,
+    store::Key,
+};
+
+/// Changes an object on its way in.
+pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value>) -> Outcome<()> {
+    if old.is_none() {
+        namespace_exists(call, object)?;
+    }
+    if old.is_none() && call.resource.is("", "namespaces") {
+        let finalizers = manifest::object::map_at(object, &["spec"]);
+        finalizers.insert("finalizers".into(), json!(["kubernetes"]));
+        manifest::object::map_at(object, &["status"]).insert("phase".into(), "Active".into());
+        let name = manifest::object::name(object).to_owned();
+        manifest::object::map_at(object, &["metadata", "labels"]).insert("kubernetes.io/metadata.name".into(), name.into());
+    }
+    Ok(())
+}
+
+/// Refuses an object that the cluster's state forbids.
+pub(crate) fn validate(call: &Call<'_>, object: &Value, old: Option<&Value>) -> Outcome<()> {
+    let _ = (call, object, old);
+    Ok(())
+}
+
+/// Hands out what only the cluster can: addresses and ports.
+pub(crate) fn allocate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value>) -> Outcome<()> {
+    if call.resource.is(crate::crd::GROUP, "customresourcedefinitions") && call.target.subresource.is_empty() {
+        crate::crd::establish(call, object, old);
+    }
+    Ok(())
+}
+
+/// Deletions that are never allowed.
+pub(crate) fn delete(call: &Call<'_>, key: &Key) -> Outcome<()> {
+    const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
+    if call.resource.is("", "namespaces") && IMMORTAL.contains(&key.name()) {
+        return Err(call.forbidden(key.name(), "this namespace may not be deleted"));
+    }
+    Ok(())
+}
+
+/// Objects are created only in namespaces that exist and stay.
+fn namespace_exists(call: &Call<'_>, object: &Value) -> Outcome<()> {
+    let namespace = manifest::object::namespace(object);
+    if !call.resource.namespaced {
+        return Ok(());
+    }
+    let Some(found) = call.core.stored(names::NAMESPACES, &Key::new("", namespace)) else {
+        return Err(Failure::not_found("", "namespaces", namespace));
+    };
+    let terminating = found.pointer("/status/phase").and_then(Value::as_str) == Some("Terminating");
+    if !terminating && manifest::object::deletion_timestamp(&found).is_empty() {
+        return Ok(());
+    }
+    let name = manifest::object::name(object);
+    let detail = format!("unable to create new content in namespace {namespace} because it is being terminated");
+    let cause = Cause::new(
+        "NamespaceTerminating",
+        "metadata.namespace",
+        format!("namespace {namespace} is being terminated"),
+    );
+    Err(call.forbidden(name, &detail).with_causes(&[cause]))
+}

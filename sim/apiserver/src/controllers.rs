@@ -1,0 +1,150 @@
+//! The controllers that run inside the server, right after each write.
+//!
+//! They are the ones without which an API server is no cluster: the garbage collector, the namespace controller, the
+//! ServiceAccount and root CA publishers, the aggregation of ClusterRoles, and the cleaning up behind a deleted
+//! CustomResourceDefinition. Each looks at the events since it last ran and acts under its genuine identity, until
+//! nothing moves; all of it happens at the instant of the write that caused it.
+//!
+//! DIFFERENCE: the genuine controllers run beside the server, so a client may see the states in between for some
+//! milliseconds.
+
+mod accounts;
+mod act;
+mod aggregation;
+mod collector;
+mod definitions;
+mod index;
+mod namespaces;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use manifest::object;
+
+use crate::{core::Core, limits, names, store::Event};
+
+pub(crate) use index::{Index, Place};
+
+const ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
+
+/// Something to look at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Task {
+    /// An object whose owners may be gone.
+    Dependent(Place),
+    /// An object that waits for its dependents.
+    Owner(Place),
+    /// A namespace that may want its ServiceAccount and root CA.
+    Furnish(String),
+    /// A namespace that is being deleted.
+    Empty(String),
+    /// A definition that is being deleted.
+    Definition(String),
+    /// ClusterRoles that are made of others.
+    Aggregate,
+}
+
+/// Lets every controller see what was written, until nothing moves.
+pub(crate) fn settle(core: &mut Core, now: Timestamp) {
+    if core.settling {
+        return;
+    }
+    core.settling = true;
+    let mut tasks = BTreeSet::new();
+    for _ in 0..limits::CONTROLLER_ROUNDS {
+        observe(core, &mut tasks);
+        let Some(task) = tasks.pop_first() else { break };
+        run(core, now, &task);
+    }
+    core.settling = false;
+}
+
+fn run(core: &mut Core, now: Timestamp, task: &Task) {
+    match task {
+        Task::Definition(name) => definitions::clean_up(core, now, name),
+        // The rest belongs to kube-controller-manager.
+        _ if !core.controllers => {}
+        Task::Dependent(place) => collector::judge(core, now, place),
+        Task::Owner(place) => collector::release(core, now, place),
+        Task::Furnish(name) => accounts::furnish(core, now, name),
+        Task::Empty(name) => namespaces::empty(core, now, name),
+        Task::Aggregate => aggregation::aggregate(core, now),
+    }
+}
+
+/// Takes the new events into the index and notes what they call for.
+fn observe(core: &mut Core, tasks: &mut BTreeSet<Task>) {
+    let Ok(events) = core.state.store.since(core.state.settled) else {
+        core.state.settled = core.revision();
+        return;
+    };
+    let events: Vec<Event> = events.cloned().collect();
+    core.state.settled = core.revision();
+    for event in &events {
+        core.state.index.take(event);
+    }
+    for event in &events {
+        note(core, event, tasks);
+    }
+}
+
+fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
+    let place = Place {
+        table: event.table.clone(),
+        key: event.key.clone(),
+    };
+    let Some(state) = event.new.as_ref().or(event.old.as_ref()) else {
+        return;
+    };
+    let deleting = !object::deletion_timestamp(state).is_empty();
+    match &event.new {
+        Some(new) => {
+            if !index::owners(new).is_empty() {
+                tasks.insert(Task::Dependent(place.clone()));
+            }
+            if deleting && collector::waits(new) {
+                tasks.insert(Task::Owner(place));
+            }
+        }
+        None => {
+            tasks.extend(
+                core.state
+                    .index
+                    .dependents(object::uid(state))
+                    .cloned()
+                    .map(Task::Dependent),
+            );
+            for uid in index::owners(state) {
+                tasks.extend(core.state.index.place(&uid).cloned().map(Task::Owner));
+            }
+        }
+    }
+    match &*event.table {
+        names::NAMESPACES if deleting && event.new.is_some() => {
+            tasks.insert(Task::Empty(event.key.name().to_owned()));
+        }
+        names::NAMESPACES if event.new.is_some() => {
+            tasks.insert(Task::Furnish(event.key.name().to_owned()));
+        }
+        names::DEFINITIONS if deleting && event.new.is_some() => {
+            tasks.insert(Task::Definition(event.key.name().to_owned()));
+        }
+        ROLES => {
+            tasks.insert(Task::Aggregate);
+        }
+        _ => {}
+    }
+    if event.new.is_none() && !event.key.namespace().is_empty() {
+        // What is left of its namespace, of its definition, of what the namespace was furnished with.
+        let namespace = event.key.namespace().to_owned();
+        tasks.insert(Task::Empty(namespace.clone()));
+        tasks.insert(Task::Furnish(namespace));
+    }
+    if event.new.is_none()
+        && core
+            .stored(names::DEFINITIONS, &crate::store::Key::new("", &event.table))
+            .is_some()
+    {
+        tasks.insert(Task::Definition(event.table.to_string()));
+    }
+}

@@ -1,0 +1,44 @@
+//! Every namespace has a ServiceAccount `default` and the ConfigMap `kube-root-ca.crt`.
+
+use jiff::Timestamp;
+use manifest::object;
+use serde_json::json;
+
+use super::act::Actor;
+use crate::{core::Core, names, store::Key};
+
+const ROOT_CA: &str = "kube-root-ca.crt";
+
+/// What stands in `ca.crt`: no connection is ever secured with it in process, so it is no certificate.
+const CA: &str = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
+
+/// Makes what a living namespace lacks.
+pub(crate) fn furnish(core: &mut Core, now: Timestamp, name: &str) {
+    let Some(namespace) = core.stored(names::NAMESPACES, &Key::new("", name)) else {
+        return;
+    };
+    if !object::deletion_timestamp(&namespace).is_empty() {
+        return;
+    }
+    let collection = |plural: &str| format!("/api/v1/namespaces/{name}/{plural}");
+    if core
+        .stored(names::SERVICE_ACCOUNTS, &Key::new(name, "default"))
+        .is_none()
+    {
+        let body = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name},
+        });
+        Actor::new("service-account-controller", now).create(core, &collection("serviceaccounts"), &body);
+    }
+    if core.stored("configmaps", &Key::new(name, ROOT_CA)).is_none() {
+        let text = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints \
+                    such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across \
+                    distributions of Kubernetes clusters.";
+        let body = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": ROOT_CA, "namespace": name, "annotations": {"kubernetes.io/description": text}},
+            "data": {"ca.crt": CA},
+        });
+        Actor::new("root-ca-cert-publisher", now).create(core, &collection("configmaps"), &body);
+    }
+}

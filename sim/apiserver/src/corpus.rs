@@ -1,0 +1,96 @@
+//! Transcripts of a genuine kube-apiserver, replayed against this one.
+//!
+//! A case is a JSON file; a corpus is a folder of areas or one compressed file with a case on each line. Every case
+//! runs on a fresh server, so none depends on another.
+
+mod archive;
+mod compare;
+mod replay;
+mod request;
+mod template;
+
+use std::{collections::BTreeMap, fmt, io, path::Path};
+
+use serde_json::Value;
+
+pub use archive::pack;
+
+/// How many differences of an area are kept as text.
+const SHOWN: usize = 10_000;
+
+/// What a replay found.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// By name of the area.
+    pub areas: BTreeMap<String, Area>,
+}
+
+/// One area's figures.
+#[derive(Debug, Clone, Default)]
+pub struct Area {
+    /// Cases that agree in every step.
+    pub matched: usize,
+    /// All cases.
+    pub total: usize,
+    /// The first difference of each case that differs: its name, family and the text.
+    pub differences: Vec<Difference>,
+}
+
+/// Where a case differs first.
+#[derive(Debug, Clone)]
+pub struct Difference {
+    /// The case.
+    pub case: String,
+    /// The group of like cases it belongs to.
+    pub family: String,
+    /// Step, place and both values.
+    pub text: String,
+}
+
+impl Report {
+    /// Cases that agree, and all.
+    pub fn totals(&self) -> (usize, usize) {
+        let sum = |pick: fn(&Area) -> usize| self.areas.values().map(pick).sum();
+        (sum(|area| area.matched), sum(|area| area.total))
+    }
+
+    fn count(&mut self, case: &Value, difference: Option<String>) {
+        let text = |key: &str| case[key].as_str().unwrap_or_default().to_owned();
+        let area = self.areas.entry(text("area")).or_default();
+        area.total += 1;
+        match difference {
+            None => area.matched += 1,
+            Some(found) if area.differences.len() < SHOWN => {
+                area.differences.push(Difference { case: text("name"), family: text("family"), text: found });
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, area) in &self.areas {
+            writeln!(f, "{name}: {} of {}", area.matched, area.total)?;
+        }
+        let (matched, total) = self.totals();
+        write!(f, "{matched} of {total} cases agree")
+    }
+}
+
+/// Replays a folder of areas, or an archive that [`pack`] wrote. Only cases run whose `area/name` contains `filter`.
+///
+/// # Errors
+/// When something cannot be read.
+pub fn replay(path: &Path, filter: Option<&str>) -> io::Result<Report> {
+    let corpus = archive::read(path)?;
+    let mut report = Report::default();
+    let mut prepared = replay::Prepared::default();
+    for case in &corpus.cases {
+        let name = format!("{}/{}", case["area"].as_str().unwrap_or_default(), case["name"].as_str().unwrap_or_default());
+        if filter.is_none_or(|filter| name.contains(filter)) {
+            report.count(case, replay::case(case, &corpus.fixtures, &mut prepared).err());
+        }
+    }
+    Ok(report)
+}

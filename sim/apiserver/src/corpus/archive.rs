@@ -1,0 +1,110 @@
+//! Reading and writing corpora.
+
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+use serde_json::Value;
+
+/// Cases in order, fixtures by file name.
+pub(super) struct Corpus {
+    pub(super) cases: Vec<Value>,
+    pub(super) fixtures: BTreeMap<String, Value>,
+}
+
+const FIXTURES: &str = "fixtures";
+
+pub(super) fn read(path: &Path) -> io::Result<Corpus> {
+    let mut corpus = Corpus { cases: Vec::new(), fixtures: BTreeMap::new() };
+    if path.is_dir() {
+        for (area, name, text) in files(path)? {
+            let document = parse(&text)?;
+            corpus.add(&area, &name, document);
+        }
+        return Ok(corpus);
+    }
+    let packed = fs::read(path)?;
+    let text = zstd::decode_all(packed.as_slice())?;
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let document = parse(line)?;
+        let fixture = document[FIXTURES].as_str().map(str::to_owned);
+        match fixture {
+            Some(name) => corpus.add(FIXTURES, &name, document),
+            None => corpus.add("", "", document),
+        }
+    }
+    Ok(corpus)
+}
+
+impl Corpus {
+    fn add(&mut self, area: &str, name: &str, document: Value) {
+        if area == FIXTURES {
+            let name = name.strip_suffix(".json").unwrap_or(name);
+            self.fixtures.insert(name.to_owned(), document);
+        } else if document.get("steps").is_some() {
+            self.cases.push(document);
+        }
+    }
+}
+
+fn parse(text: &[u8]) -> io::Result<Value> {
+    serde_json::from_slice(text).map_err(io::Error::from)
+}
+
+/// Area, file name and content of every JSON file one level down, in order.
+fn files(root: &Path) -> io::Result<Vec<(String, String, Vec<u8>)>> {
+    let mut found = Vec::new();
+    for area in sorted(root)? {
+        if !root.join(&area).is_dir() {
+            continue;
+        }
+        for name in sorted(&root.join(&area))?.into_iter().filter(|name| name.ends_with(".json")) {
+            let text = fs::read(root.join(&area).join(&name))?;
+            found.push((area.clone(), name, text));
+        }
+    }
+    if found.is_empty() {
+        // A single area.
+        let area = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        for name in sorted(root)?.into_iter().filter(|name| name.ends_with(".json")) {
+            found.push((area.clone(), name.clone(), fs::read(root.join(&name))?));
+        }
+        let beside = root.join("..").join(FIXTURES);
+        if beside.is_dir() && area != FIXTURES {
+            for name in sorted(&beside)?.into_iter().filter(|name| name.ends_with(".json")) {
+                found.push((FIXTURES.to_owned(), name.clone(), fs::read(beside.join(&name))?));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn sorted(dir: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Writes the chosen areas of a folder, and its fixtures, into one compressed file.
+///
+/// # Errors
+/// When something cannot be read or written.
+pub fn pack(root: &Path, areas: impl Fn(&str) -> bool, to: &Path) -> io::Result<usize> {
+    let mut text = Vec::new();
+    let mut cases = 0;
+    for (area, name, content) in files(root)? {
+        let mut document = parse(&content)?;
+        if area == FIXTURES {
+            document[FIXTURES] = name.into();
+        } else if areas(&area) {
+            cases += 1;
+        } else {
+            continue;
+        }
+        serde_json::to_writer(&mut text, &document)?;
+        text.push(b'\n');
+    }
+    fs::write(to, zstd::encode_all(text.as_slice(), 19)?)?;
+    Ok(cases)
+}

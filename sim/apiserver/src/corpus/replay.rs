@@ -1,0 +1,309 @@
+//! Running one case.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use edges::{Clock, Seed};
+use serde_json::{Map, Value, json};
+
+use super::{
+    compare::Bindings,
+    request,
+    template::{Known, find, segments},
+};
+use crate::{
+    core::{Core, State},
+    dispatch::{self, Reply},
+    encode,
+    registry::{Plan, event_for},
+    user::User,
+};
+
+/// A case on its own server.
+struct Run {
+    core: Core,
+    clock: Clock,
+    known: Known,
+    bindings: Bindings,
+    watches: BTreeMap<String, Open>,
+    admin: User,
+}
+
+/// A watch that a step opened.
+struct Open {
+    plan: Plan,
+    queue: VecDeque<Value>,
+    shown: u64,
+}
+
+/// An answer as it is compared.
+struct Answer {
+    code: u16,
+    content_type: String,
+    warnings: Vec<String>,
+    headers: Map<String, Value>,
+    body: Option<Value>,
+    text: String,
+}
+
+/// Servers with fixtures, to start cases from.
+#[derive(Default)]
+pub(super) struct Prepared(BTreeMap<String, State>);
+
+/// Runs a case; the error says where it differs first.
+pub(super) fn case(case: &Value, fixtures: &BTreeMap<String, Value>, prepared: &mut Prepared) -> Result<(), String> {
+    let environment = case["environment"].as_str().unwrap_or("bare");
+    let rng = Seed(1).derive("corpus").rng();
+    let mut run = Run {
+        core: Core::new("1.36", environment != "bare", rng),
+        clock: Clock::system(),
+        known: Known::default(),
+        bindings: Bindings::default(),
+        watches: BTreeMap::new(),
+        admin: User::admin(),
+    };
+    let key = format!("{environment} {}", case["fixtures"]);
+    match prepared.0.get(&key) {
+        Some(state) => run.core.state = state.clone(),
+        None => {
+            run.prepare_server(case, fixtures)?;
+            prepared.0.insert(key, run.core.state.clone());
+        }
+    }
+    run.prepare(case)?;
+    for step in case["steps"].as_array().into_iter().flatten() {
+        let id = step["id"].as_str().unwrap_or_default();
+        run.step(step, id).map_err(|difference| format!("{id}{difference}"))?;
+    }
+    Ok(())
+}
+
+impl Run {
+    fn prepare_server(&mut self, case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(), String> {
+        for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
+            self.create_namespace(name, None, None)?;
+        }
+        for name in case["fixtures"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            let objects = fixtures.get(name).and_then(|fixture| fixture["objects"].as_array());
+            for object in objects.ok_or_else(|| format!("no fixture {name}"))? {
+                self.create(object)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare(&mut self, case: &Value) -> Result<(), String> {
+        self.add_users(case);
+        let name = case["name"].as_str().unwrap_or_default();
+        name.clone_into(&mut self.known.namespace);
+        if let Some(namespace) = case["namespace"].as_str() {
+            self.create_namespace(namespace, case.get("namespaceLabels"), case.get("namespaceAnnotations"))?;
+        }
+        Ok(())
+    }
+
+    fn add_users(&mut self, case: &Value) {
+        let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, groups) in [
+            ("admin", &["system:masters"][..]),
+            ("alice", &["qa"]),
+            ("bob", &["dev"]),
+            ("carol", &["ops"]),
+            ("dave", &["team-a", "team-b"]),
+        ] {
+            users.insert(name.to_owned(), groups.iter().map(|group| (*group).to_owned()).collect());
+        }
+        for (name, groups) in case["users"].as_object().into_iter().flatten() {
+            let groups = groups.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+            users.insert(name.clone(), groups.collect());
+        }
+        for (name, mut groups) in users {
+            groups.push("system:authenticated".to_owned());
+            let uid = if name == "admin" { "admin".to_owned() } else { format!("{name}-uid") };
+            let user = User { name: name.clone(), groups, uid, ..User::default() };
+            self.core.state.tokens.insert(format!("{name}token"), user);
+        }
+    }
+
+    fn create_namespace(&mut self, name: &str, labels: Option<&Value>, annotations: Option<&Value>) -> Result<(), String> {
+        let mut meta = json!({ "name": name });
+        if let Some(labels) = labels {
+            meta["labels"] = labels.clone();
+        }
+        if let Some(annotations) = annotations {
+            meta["annotations"] = annotations.clone();
+        }
+        self.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}))
+    }
+
+    fn create(&mut self, object: &Value) -> Result<(), String> {
+        let (group, version) = manifest::split_api_version(manifest::object::api_version(object));
+        let kind = manifest::object::kind(object);
+        let builtin = crate::kinds::find_kind(group, version, kind).map(|kind| kind.resource.to_owned());
+        let plural = builtin.or_else(|| {
+            let mut definitions = self.core.state.definitions.values();
+            definitions.find(|known| known.group == group && known.kind == kind).map(|known| known.plural.clone())
+        });
+        let plural = plural.ok_or_else(|| format!("fixture of unknown kind {kind}"))?;
+        let root = if group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{group}/{version}") };
+        let namespace = manifest::object::namespace(object);
+        let path = if namespace.is_empty() { format!("{root}/{plural}") } else { format!("{root}/namespaces/{namespace}/{plural}") };
+        let incoming = crate::request::Incoming {
+            method: "POST".to_owned(),
+            path,
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: object.to_string().into(),
+            ..crate::request::Incoming::default()
+        };
+        let user = self.admin.clone();
+        match dispatch::serve(&mut self.core, &incoming, Some(&user), self.clock.now()) {
+            Reply::Object { code: 201, .. } => Ok(()),
+            Reply::Object { object, .. } => Err(format!("fixture refused: {object}")),
+            Reply::Raw { .. } | Reply::Watch { .. } => Err("fixture refused".to_owned()),
+        }
+    }
+
+    fn step(&mut self, step: &Value, id: &str) -> Result<(), String> {
+        if step.get("compact").is_some() {
+            self.core.state.store.compact();
+            return Ok(());
+        }
+        if let Some(watch) = step.get("collect").and_then(Value::as_str) {
+            return self.collect(watch, step);
+        }
+        let Some(request) = step.get("request") else { return Ok(()) };
+        let (incoming, _) = request::build(request, &self.known)?;
+        let reply = dispatch::serve(&mut self.core, &incoming, None, self.clock.now());
+        if let Reply::Watch { plan, .. } = &reply
+            && step["watch"] == Value::Bool(true)
+        {
+            let queue = plan.first.iter().cloned().collect();
+            let open = Open { shown: plan.after, queue, plan: (**plan).clone() };
+            self.watches.insert(id.to_owned(), open);
+        }
+        let answer = answer(reply);
+        if let Some(body) = &answer.body {
+            self.known.bodies.insert(id.to_owned(), body.clone());
+        }
+        if let Some(conditions) = step.get("until").and_then(Value::as_array)
+            && let Some(missing) = conditions.iter().find(|condition| !self.holds(condition, &answer))
+        {
+            // This server needs no time: what does not hold now never will.
+            let _ = missing;
+        }
+        self.compare(&step["response"], &answer)
+    }
+
+    fn holds(&self, condition: &Value, answer: &Answer) -> bool {
+        if let Some(code) = condition.get("code").and_then(Value::as_u64) {
+            return u64::from(answer.code) == code;
+        }
+        let Some(body) = &answer.body else { return false };
+        let path = segments(condition["path"].as_str().unwrap_or_default());
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let found = find(body, &path);
+        match condition.get("op").and_then(Value::as_str).unwrap_or("eq") {
+            "exists" => found.is_some(),
+            "absent" => found.is_none(),
+            "ne" => found != condition.get("value"),
+            _ => found == condition.get("value"),
+        }
+    }
+
+    fn compare(&mut self, expected: &Value, answer: &Answer) -> Result<(), String> {
+        let code = expected["code"].as_u64().unwrap_or(200);
+        if code != u64::from(answer.code) {
+            let message = answer.body.as_ref().map(|body| body["message"].to_string()).unwrap_or_default();
+            let wanted = expected["body"]["message"].to_string();
+            return Err(format!(" code: want {code} {wanted}, have {} {message}", answer.code));
+        }
+        self.compare_headers(expected, answer)?;
+        if let Some(body) = expected.get("body") {
+            let Some(own) = &answer.body else {
+                return Err(format!(" body: want {body}, have text {}", answer.text));
+            };
+            return self.bindings.document(body, own, "");
+        }
+        match expected.get("bodyText") {
+            Some(text) => self.bindings.document(text, &Value::String(answer.text.clone()), " text"),
+            None => Ok(()),
+        }
+    }
+
+    fn compare_headers(&mut self, expected: &Value, answer: &Answer) -> Result<(), String> {
+        let Some(headers) = expected.get("headers").and_then(Value::as_object) else { return Ok(()) };
+        let wanted = headers.get("Content-Type").and_then(Value::as_str).unwrap_or_default();
+        if wanted != answer.content_type {
+            return Err(format!(" content type: want {wanted}, have {}", answer.content_type));
+        }
+        let warnings: Vec<Value> = answer.warnings.iter().map(|text| Value::String(text.clone())).collect();
+        let wanted = headers.get("Warning").cloned().unwrap_or_else(|| Value::Array(Vec::new()));
+        self.bindings.document(&wanted, &Value::Array(warnings), " warnings")?;
+        for (name, value) in headers.iter().filter(|(name, _)| !matches!(name.as_str(), "Content-Type" | "Warning")) {
+            match answer.headers.get(&name.to_ascii_lowercase()) {
+                Some(own) => self.bindings.document(value, own, &format!(" header {name}"))?,
+                None => return Err(format!(" header {name}: want {value}, have nothing")),
+            }
+        }
+        Ok(())
+    }
+
+    fn collect(&mut self, id: &str, step: &Value) -> Result<(), String> {
+        let current = self.core.revision();
+        let open = self.watches.get_mut(id).ok_or_else(|| format!(" no watch {id}"))?;
+        if !open.plan.ends {
+            match self.core.state.store.since(open.shown) {
+                Ok(events) => open.queue.extend(events.filter_map(|event| event_for(&open.plan, event))),
+                Err(_) => open.queue.push_back(crate::registry::expired_event(open.shown, current)),
+            }
+            open.shown = current;
+        }
+        let events: Vec<Value> = open.queue.drain(..).collect();
+        let wanted = step["response"]["events"].clone();
+        self.bindings.document(&wanted, &Value::Array(events), " events")
+    }
+}
+
+fn answer(reply: Reply) -> Answer {
+    let quoted = |warnings: Vec<String>| {
+        warnings.iter().map(|text| format!("299 - {}", encode::warning(text))).collect::<Vec<_>>()
+    };
+    match reply {
+        Reply::Object { code, object, warnings, encoding } => {
+            let (media, text) = match encoding {
+                crate::media::Encoding::Json => ("application/json", String::new()),
+                crate::media::Encoding::Yaml => ("application/yaml", String::from_utf8_lossy(&encode::yaml(&object)).into_owned()),
+            };
+            Answer {
+                code,
+                content_type: media.to_owned(),
+                warnings: quoted(warnings),
+                headers: Map::new(),
+                body: text.is_empty().then(|| Arc::unwrap_or_clone(object)),
+                text,
+            }
+        }
+        Reply::Watch { warnings, .. } => Answer {
+            code: 200,
+            content_type: "application/json".to_owned(),
+            warnings: quoted(warnings),
+            headers: Map::new(),
+            body: None,
+            text: String::new(),
+        },
+        Reply::Raw { code, content_type, body, headers } => {
+            let text = String::from_utf8_lossy(&body).into_owned();
+            let parsed = content_type.starts_with("application/json").then(|| serde_json::from_slice(&body).ok()).flatten();
+            Answer {
+                code,
+                content_type,
+                warnings: Vec::new(),
+                headers: headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value.into())).collect(),
+                body: parsed,
+                text,
+            }
+        }
+    }
+}

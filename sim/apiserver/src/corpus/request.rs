@@ -1,0 +1,79 @@
+//! From a recorded request to one for this server.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::template::Known;
+use crate::request::{Incoming, Query, unescape};
+
+/// The request of a step; the second member is its user.
+pub(super) fn build(request: &Value, known: &Known) -> Result<(Incoming, String), String> {
+    let text = |key: &str| request.get(key).and_then(Value::as_str).unwrap_or_default();
+    let mut headers: Vec<(String, String)> = Vec::new();
+    for (name, value) in request.get("headers").and_then(Value::as_object).into_iter().flatten() {
+        let mut values = Vec::new();
+        match value {
+            Value::Array(list) => values.extend(list.iter().filter_map(Value::as_str)),
+            other => values.extend(other.as_str()),
+        }
+        headers.extend(values.into_iter().map(|value| (name.to_ascii_lowercase(), known.text(value))));
+    }
+    if !headers.iter().any(|(name, _)| name == "user-agent") {
+        headers.push(("user-agent".to_owned(), "vectors/1.0".to_owned()));
+    }
+    let (path, inline) = text("path").split_once('?').unwrap_or((text("path"), ""));
+    let mut query = Query::parse(&known.text(inline));
+    match request.get("query") {
+        Some(Value::String(raw)) => query.0.extend(Query::parse(&known.text(raw)).0),
+        Some(Value::Object(members)) => {
+            for (key, value) in members {
+                let mut add = |value: &Value| {
+                    let value = match value {
+                        Value::String(text) => known.text(text),
+                        other => other.to_string(),
+                    };
+                    query.0.push((key.clone(), value));
+                };
+                match value {
+                    Value::Array(list) => list.iter().for_each(&mut add),
+                    other => add(other),
+                }
+            }
+        }
+        _ => {}
+    }
+    let user = if text("user").is_empty() { "admin" } else { text("user") };
+    if !matches!(user, "none" | "anonymous") {
+        headers.push(("authorization".to_owned(), format!("Bearer {user}token")));
+    }
+    let request = Incoming {
+        method: text("method").to_owned(),
+        path: unescape(&known.text(path), false),
+        query,
+        headers,
+        body: body(request, known)?,
+    };
+    Ok((request, user.to_owned()))
+}
+
+fn body(request: &Value, known: &Known) -> Result<Bytes, String> {
+    if let Some(body) = request.get("body") {
+        return Ok(known.value(body).to_string().into());
+    }
+    if let Some(text) = request.get("bodyText").and_then(Value::as_str) {
+        return Ok(known.text(text).into());
+    }
+    if let Some(fill) = request.get("bodyFill") {
+        let text = |key: &str| known.text(fill[key].as_str().unwrap_or_default());
+        let count = fill["count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+        return Ok(format!("{}{}{}", text("prefix"), text("char").repeat(count), text("suffix")).into());
+    }
+    if let Some(from) = request.get("bodyFrom") {
+        let step = from["step"].as_str().unwrap_or_default();
+        let body = known.bodies.get(step).ok_or_else(|| format!("no body of step {step}"))?;
+        let patch = from.get("mergePatch").map(|patch| known.value(patch));
+        let body = patch.map_or_else(|| body.clone(), |patch| kube_patch::merge_patch(body, &patch));
+        return Ok(body.to_string().into());
+    }
+    Ok(Bytes::new())
+}

@@ -1,0 +1,227 @@
+//! Custom resources: their definitions as the server serves them.
+
+mod defaults;
+mod formats;
+mod lists;
+mod validate;
+
+use std::sync::Arc;
+
+use kube_schema::{Schema, TypeId};
+use serde_json::Value;
+
+use self::validate::Patterns;
+use crate::{failure::Cause, gvr::{api_version, qualified}, strategy};
+
+/// A CustomResourceDefinition that is established.
+#[derive(Debug, Clone)]
+pub(crate) struct Definition {
+    pub(crate) group: String,
+    pub(crate) plural: String,
+    pub(crate) singular: String,
+    pub(crate) kind: String,
+    pub(crate) list_kind: String,
+    pub(crate) short_names: Vec<String>,
+    pub(crate) categories: Vec<String>,
+    pub(crate) namespaced: bool,
+    /// The version objects are stored in.
+    pub(crate) storage: String,
+    pub(crate) table: Arc<str>,
+    pub(crate) versions: Vec<Arc<Version>>,
+    /// The revision at which the definition was last written.
+    pub(crate) revision: u64,
+    /// The definition is being deleted.
+    pub(crate) terminating: bool,
+}
+
+/// One version of a definition.
+#[derive(Debug, Clone)]
+pub(crate) struct Version {
+    pub(crate) name: String,
+    pub(crate) served: bool,
+    pub(crate) status: bool,
+    pub(crate) scale: Option<ScalePaths>,
+    pub(crate) selectable: Vec<String>,
+    /// The warning that a deprecated version gives.
+    pub(crate) warning: Option<String>,
+    /// `openAPIV3Schema`.
+    pub(crate) schema: Arc<Value>,
+    /// The same as types, with metadata.
+    pub(crate) typed: Arc<(Schema, TypeId)>,
+    /// Unknown members of objects are kept everywhere.
+    pub(crate) preserve: bool,
+    /// The schema's patterns.
+    pub(crate) patterns: Patterns,
+    /// The schema has CEL rules.
+    pub(crate) has_rules: bool,
+}
+
+/// Where a custom resource keeps what its scale subresource shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ScalePaths {
+    pub(crate) spec: String,
+    pub(crate) status: String,
+    pub(crate) selector: Option<String>,
+}
+
+impl Definition {
+    /// Reads a definition object.
+    pub(crate) fn read(object: &Value) -> Option<Self> {
+        let spec = object.get("spec")?;
+        let text = |at: &Value, key: &str| at.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let accepted = object.pointer("/status/acceptedNames").filter(|names| names.get("plural").is_some());
+        let names = accepted.or_else(|| spec.get("names"))?;
+        let group = text(spec, "group");
+        let plural = text(names, "plural");
+        let versions = spec.get("versions")?.as_array()?;
+        let preserve = spec.get("preserveUnknownFields").and_then(Value::as_bool).unwrap_or(false);
+        let strings = |key: &str| {
+            let list = names.get(key).and_then(Value::as_array);
+            list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let kind = text(names, "kind");
+        let storage = versions.iter().find(|version| version["storage"] == Value::Bool(true))?;
+        Some(Self {
+            table: qualified(&group, &plural).into(),
+            versions: versions.iter().map(|version| Arc::new(Version::read(version, &group, &kind, preserve))).collect(),
+            storage: text(storage, "name"),
+            namespaced: text(spec, "scope") == "Namespaced",
+            singular: text(names, "singular"),
+            list_kind: text(names, "listKind"),
+            short_names: strings("shortNames"),
+            categories: strings("categories"),
+            revision: manifest::object::resource_version(object).parse().unwrap_or(0),
+            terminating: !manifest::object::deletion_timestamp(object).is_empty(),
+            group,
+            plural,
+            kind,
+        })
+    }
+
+    pub(crate) fn version(&self, name: &str) -> Option<&Arc<Version>> {
+        self.versions.iter().find(|version| version.name == name)
+    }
+}
+
+impl Version {
+    fn read(object: &Value, group: &str, kind: &str, preserve: bool) -> Self {
+        let text = |at: &Value, key: &str| at.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let name = text(object, "name");
+        let deprecated = object.get("deprecated").and_then(Value::as_bool).unwrap_or(false);
+        let own = object.get("deprecationWarning").and_then(Value::as_str);
+        let warning = deprecated.then(|| own.map_or_else(|| format!("{group}/{name} {kind} is deprecated"), str::to_owned));
+        let scale = object.pointer("/subresources/scale").map(|scale| ScalePaths {
+            spec: text(scale, "specReplicasPath"),
+            status: text(scale, "statusReplicasPath"),
+            selector: scale.get("labelSelectorPath").and_then(Value::as_str).map(str::to_owned),
+        });
+        let selectable = object.get("selectableFields").and_then(Value::as_array);
+        let schema = object.pointer("/schema/openAPIV3Schema").cloned().unwrap_or(Value::Null);
+        let typed = if preserve { kube_schema::untyped() } else { kube_schema::structural(&schema).unwrap_or_else(|_| kube_schema::untyped()) };
+        let mut patterns = Patterns::new();
+        validate::patterns(&schema, &mut patterns);
+        Self {
+            has_rules: has_rules(&schema),
+            patterns,
+            served: object.get("served").and_then(Value::as_bool).unwrap_or(false),
+            status: object.pointer("/subresources/status").is_some(),
+            selectable: selectable
+                .into_iter()
+                .flatten()
+                .map(|field| text(field, "jsonPath").trim_start_matches('.').to_owned())
+                .collect(),
+            schema: Arc::new(schema),
+            typed: Arc::new(typed),
+            name,
+            scale,
+            warning,
+            preserve,
+        }
+    }
+}
+
+/// A stored object in one of its versions.
+pub(crate) fn view(definition: &Definition, version: &Version, stored: &Arc<Value>) -> Arc<Value> {
+    let revision = manifest::object::resource_version(stored).parse::<u64>().unwrap_or(0);
+    let current = manifest::object::api_version(stored) == api_version(&definition.group, &version.name);
+    if current && revision > definition.revision {
+        return Arc::clone(stored);
+    }
+    // The schema is another one, or newer than the object: what it prunes and defaults shows on reading.
+    let mut object = view_value(definition, version, stored);
+    if !version.preserve {
+        kube_schema::unknown_fields(&version.typed.0, version.typed.1, &mut object);
+    }
+    default(version, &mut object);
+    if object == **stored { Arc::clone(stored) } else { Arc::new(object) }
+}
+
+/// An object in another version: nothing but its `apiVersion` differs.
+pub(crate) fn view_value(definition: &Definition, version: &Version, object: &Value) -> Value {
+    let mut object = object.clone();
+    object["apiVersion"] = api_version(&definition.group, &version.name).into();
+    object
+}
+
+/// Fills in the defaults of the schema.
+pub(crate) fn default(version: &Version, object: &mut Value) {
+    defaults::fill(&version.schema, object);
+}
+
+/// What the schema does not allow.
+pub(crate) fn validate(version: &Version, subresource: &str, new: &Value) -> Vec<Cause> {
+    let mut causes = match (subresource, new.get("status")) {
+        ("status", Some(status)) => {
+            let schema = version.schema.pointer("/properties/status").unwrap_or(&Value::Null);
+            validate::check(schema, &version.patterns, status, "status")
+        }
+        ("status", None) => Vec::new(),
+        _ => validate::check(&version.schema, &version.patterns, new, ""),
+    };
+    causes.extend(validate::check_structure(&version.schema, new));
+    if version.has_rules && validate::blocks_rules(&causes) {
+        causes.push(Cause::invalid(
+            "<nil>",
+            "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
+        ));
+    }
+    causes
+}
+
+/// Status and the rest are written through different doors; the generation follows the rest.
+pub(crate) fn prepare_update(version: &Version, subresource: &str, new: &mut Value, old: &Value) {
+    if subresource == "status" {
+        let status = new.get("status").cloned();
+        let revision = new.pointer("/metadata/resourceVersion").cloned();
+        let managed = new.pointer("/metadata/managedFields").cloned();
+        *new = old.clone();
+        strategy::restore(new, "status", status);
+        let meta = manifest::object::map_at(new, &["metadata"]);
+        strategy::put(meta, "resourceVersion", revision);
+        strategy::put(meta, "managedFields", managed);
+        return;
+    }
+    if version.status {
+        strategy::restore(new, "status", old.get("status").cloned());
+    }
+    let content = |object: &Value| {
+        let mut members = object.as_object().cloned().unwrap_or_default();
+        members.remove("metadata");
+        if version.status {
+            members.remove("status");
+        }
+        members
+    };
+    if content(new) != content(old) {
+        let generation = manifest::object::generation(old) + 1;
+        manifest::object::map_at(new, &["metadata"]).insert("generation".into(), generation.into());
+    }
+}
+
+fn has_rules(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => members.contains_key("x-kubernetes-validations") || members.values().any(has_rules),
+        Value::Array(items) => items.iter().any(has_rules),
+        _ => false,
+    }
+}

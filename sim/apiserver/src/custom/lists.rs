@@ -1,0 +1,89 @@
+//! Sets, keyed lists and embedded resources in custom objects.
+
+use serde_json::{Map, Value};
+
+use crate::failure::Cause;
+
+fn below(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// Visits every value below with its schema.
+fn walk(schema: &Value, value: &Value, path: &str, visit: &mut dyn FnMut(&Value, &Value, &str)) {
+    match value {
+        Value::Object(members) => {
+            let properties = schema.get("properties").and_then(Value::as_object);
+            let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
+            for (name, member) in members {
+                if let Some(rule) = properties.and_then(|properties| properties.get(name)) {
+                    visit(rule, member, &below(path, name));
+                } else if let Some(rule) = rest {
+                    visit(rule, member, &format!("{path}[{name}]"));
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Some(rule) = schema.get("items") {
+                for (at, item) in items.iter().enumerate() {
+                    visit(rule, item, &format!("{path}[{at}]"));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Embedded resources need a type.
+pub(super) fn embedded(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>) {
+    let embedded = schema.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true));
+    if embedded && (value.is_object() || value.is_null()) {
+        for name in ["apiVersion", "kind"] {
+            let own = value.get(name).and_then(Value::as_str).unwrap_or_default();
+            if own.is_empty() {
+                causes.push(Cause::required(below(path, name), ""));
+            }
+        }
+    }
+    walk(schema, value, path, &mut |rule, member, here| embedded_in(rule, member, here, causes));
+}
+
+fn embedded_in(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>) {
+    embedded(schema, value, path, causes);
+}
+
+/// Items of sets and keyed lists are there once.
+pub(super) fn unique(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>) {
+    if let Value::Array(items) = value {
+        let keys: Option<Vec<&str>> = match schema.get("x-kubernetes-list-type").and_then(Value::as_str) {
+            Some("set") => Some(Vec::new()),
+            Some("map") => {
+                let keys = schema.get("x-kubernetes-list-map-keys").and_then(Value::as_array);
+                Some(keys.into_iter().flatten().filter_map(Value::as_str).collect())
+            }
+            _ => None,
+        };
+        if let Some(keys) = keys {
+            let identities: Vec<Value> = items.iter().map(|item| identity(item, &keys)).collect();
+            for (at, own) in identities.iter().enumerate() {
+                // A third equal item is reported only once more.
+                let before = identities[..at].iter().filter(|other| *other == own).count();
+                if before == 1 {
+                    let message = format!("Duplicate value: {own}");
+                    causes.push(Cause::new("FieldValueDuplicate", format!("{path}[{at}]"), message));
+                }
+            }
+        }
+    }
+    walk(schema, value, path, &mut |rule, member, here| unique(rule, member, here, causes));
+}
+
+fn identity(item: &Value, keys: &[&str]) -> Value {
+    if keys.is_empty() {
+        return item.clone();
+    }
+    let members: Map<String, Value> = keys
+        .iter()
+        .filter_map(|key| Some(((*key).to_owned(), item.get(*key)?.clone())))
+        .collect();
+    Value::Object(members)
+}

@@ -1,0 +1,337 @@
+//! Judging custom objects by their schema, in the words of the genuine validator.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde_json::{Number, Value};
+
+use super::{formats, lists};
+use crate::failure::Cause;
+
+/// The patterns of a schema, compiled once.
+pub(crate) type Patterns = BTreeMap<String, Option<Regex>>;
+
+/// Compiles every pattern of a schema.
+pub(crate) fn patterns(schema: &Value, into: &mut Patterns) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(text) = members.get("pattern").and_then(Value::as_str) {
+                into.entry(text.to_owned()).or_insert_with(|| Regex::new(text).ok());
+            }
+            members.values().for_each(|member| patterns(member, into));
+        }
+        Value::Array(items) => items.iter().for_each(|item| patterns(item, into)),
+        _ => {}
+    }
+}
+
+/// Everything about `value` that the schema does not allow. `prefix` is put before fields, not before texts.
+pub(crate) fn check(schema: &Value, patterns: &Patterns, value: &Value, prefix: &str) -> Vec<Cause> {
+    let mut judge = Judge { patterns, prefix, causes: Vec::new() };
+    judge.value(schema, value, "");
+    judge.causes
+}
+
+struct Judge<'a> {
+    patterns: &'a Patterns,
+    prefix: &'a str,
+    causes: Vec<Cause>,
+}
+
+fn number(schema: &Value, key: &str) -> Option<f64> {
+    schema.get(key).and_then(Value::as_f64)
+}
+
+fn count(schema: &Value, key: &str) -> Option<usize> {
+    schema.get(key).and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok())
+}
+
+fn flag(schema: &Value, key: &str) -> bool {
+    schema.get(key).and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// The JSON type of a value as the validator names it; a whole float is an integer.
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if is_whole(number) => "integer",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn is_whole(number: &Number) -> bool {
+    !number.is_f64() || number.as_f64().is_some_and(|number| number.fract() == 0.0)
+}
+
+impl Judge<'_> {
+    fn field(&self, path: &str) -> String {
+        match (self.prefix.is_empty(), path.is_empty()) {
+            (true, _) => path.to_owned(),
+            (false, true) => self.prefix.to_owned(),
+            (false, false) => format!("{}.{path}", self.prefix),
+        }
+    }
+
+    fn push(&mut self, reason: &'static str, path: &str, message: String) {
+        let field = self.field(path);
+        self.causes.push(Cause { reason, field, message });
+    }
+
+    fn invalid(&mut self, path: &str, value: &str, detail: &str) {
+        self.push("FieldValueInvalid", path, format!("Invalid value: {value}: {path} in body {detail}"));
+    }
+
+    /// Findings that name no field.
+    fn general(&mut self, detail: &str) {
+        let field = if self.prefix.is_empty() { "<nil>" } else { self.prefix };
+        let message = format!("Invalid value: \"\": {detail}");
+        self.causes.push(Cause { reason: "FieldValueInvalid", field: field.to_owned(), message });
+    }
+
+    fn value(&mut self, schema: &Value, value: &Value, path: &str) {
+        let fits = self.is_of_type(schema, value, path);
+        if value.is_null() {
+            return;
+        }
+        self.compositions(schema, value, path);
+        if let Value::String(text) = value {
+            self.string(schema, text, path);
+            if fits {
+                self.format(schema, text, path);
+            }
+        }
+        if let Value::Number(number) = value {
+            self.number(schema, number, path);
+        }
+        if let Value::Array(items) = value {
+            self.items(schema, items, path);
+        }
+        self.one_of_values(schema, value, path);
+        if let Value::Object(members) = value {
+            self.members(schema, members, path);
+        }
+    }
+
+    fn is_of_type(&mut self, schema: &Value, value: &Value, path: &str) -> bool {
+        let own = type_name(value);
+        if value.is_null() && flag(schema, "nullable") {
+            return true;
+        }
+        let wanted = if flag(schema, "x-kubernetes-int-or-string") {
+            if matches!(own, "integer" | "string") {
+                return true;
+            }
+            "integer,string"
+        } else {
+            match schema.get("type").and_then(Value::as_str).unwrap_or_default() {
+                "" => return true,
+                wanted if wanted == own || (wanted == "number" && own == "integer") => return true,
+                wanted => wanted,
+            }
+        };
+        let detail = format!("Invalid value: \"{own}\": {path} in body must be of type {wanted}: \"{own}\"");
+        self.push("FieldValueTypeInvalid", path, detail);
+        if wanted == "integer" && own == "number" {
+            let detail = format!("Checked value must be of type integer (default format) in {path}");
+            self.general(&detail);
+        }
+        false
+    }
+
+    fn string(&mut self, schema: &Value, text: &str, path: &str) {
+        let length = text.chars().count();
+        let shown = Value::from(text).to_string();
+        if let Some(most) = count(schema, "maxLength").filter(|most| length > *most) {
+            self.push("FieldValueTooLong", path, format!("Too long: may not be more than {most} byte{}", plural(most)));
+        }
+        if let Some(least) = count(schema, "minLength").filter(|least| length < *least) {
+            self.invalid(path, &shown, &format!("should be at least {least} chars long"));
+        }
+        if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
+            let known = self.patterns.get(pattern).and_then(Option::as_ref);
+            if known.is_some_and(|regex| !regex.is_match(text)) {
+                self.invalid(path, &shown, &format!("should match '{pattern}'"));
+            }
+        }
+    }
+
+    fn format(&mut self, schema: &Value, text: &str, path: &str) {
+        let Some(format) = schema.get("format").and_then(Value::as_str) else { return };
+        if formats::fits(format, text) {
+            return;
+        }
+        let shown = crate::gojson::quote(text);
+        let message = format!("Invalid value: {shown}: {path} in body must be of type {format}: {shown}");
+        self.push("FieldValueTypeInvalid", path, message);
+    }
+
+    fn number(&mut self, schema: &Value, own: &Number, path: &str) {
+        let value = own.as_f64().unwrap_or_default();
+        let shown = own.to_string();
+        if let Some(factor) = number(schema, "multipleOf").filter(|factor| *factor > 0.0) {
+            let ratio = value / factor;
+            if (ratio - ratio.round()).abs() > 1e-9 {
+                self.invalid(path, &shown, &format!("should be a multiple of {}", bound(schema, "multipleOf")));
+            }
+        }
+        if let Some(most) = number(schema, "maximum") {
+            let exclusive = flag(schema, "exclusiveMaximum");
+            if value > most || exclusive && value >= most {
+                let how = if exclusive { "less than" } else { "less than or equal to" };
+                self.invalid(path, &shown, &format!("should be {how} {}", bound(schema, "maximum")));
+            }
+        }
+        if let Some(least) = number(schema, "minimum") {
+            let exclusive = flag(schema, "exclusiveMinimum");
+            if value < least || exclusive && value <= least {
+                let how = if exclusive { "greater than" } else { "greater than or equal to" };
+                self.invalid(path, &shown, &format!("should be {how} {}", bound(schema, "minimum")));
+            }
+        }
+    }
+
+    fn items(&mut self, schema: &Value, items: &[Value], path: &str) {
+        if let Some(rule) = schema.get("items") {
+            for (at, item) in items.iter().enumerate() {
+                self.value(rule, item, &format!("{path}[{at}]"));
+            }
+        }
+        let length = items.len();
+        if let Some(least) = count(schema, "minItems").filter(|least| length < *least) {
+            self.invalid(path, &length.to_string(), &format!("should have at least {least} items"));
+        }
+        if let Some(most) = count(schema, "maxItems").filter(|most| length > *most) {
+            let message = format!("Too many: {length}: must have at most {most} item{}", plural(most));
+            self.push("FieldValueTooMany", path, message);
+        }
+        let repeats = |at: usize| items[..at].contains(&items[at]);
+        if flag(schema, "uniqueItems") && (0..length).any(repeats) {
+            self.invalid(path, &Value::from(items).to_string(), "shouldn't contain duplicates");
+        }
+    }
+
+    fn one_of_values(&mut self, schema: &Value, value: &Value, path: &str) {
+        let Some(allowed) = schema.get("enum").and_then(Value::as_array) else { return };
+        if allowed.contains(value) {
+            return;
+        }
+        let names: Vec<String> = allowed
+            .iter()
+            .map(|allowed| match allowed {
+                Value::String(text) => crate::gojson::quote(text),
+                other => format!("\"{other}\""),
+            })
+            .collect();
+        let message = format!("Unsupported value: {value}: supported values: {}", names.join(", "));
+        self.push("FieldValueNotSupported", path, message);
+    }
+
+    fn members(&mut self, schema: &Value, members: &serde_json::Map<String, Value>, path: &str) {
+        let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        let length = members.len();
+        if let Some(most) = count(schema, "maxProperties").filter(|most| length > *most) {
+            let message = format!("Too many: {length}: must have at most {most} item{}", plural(most));
+            self.push("FieldValueTooMany", path, message);
+        }
+        if let Some(least) = count(schema, "minProperties").filter(|least| length < *least) {
+            self.invalid(path, &length.to_string(), &format!("should have at least {least} properties"));
+        }
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
+        for (name, member) in members {
+            let known = properties.and_then(|properties| properties.get(name));
+            if let Some(rule) = known.or(rest) {
+                self.value(rule, member, &below(name));
+            }
+        }
+        for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            if !members.contains_key(name) {
+                self.push("FieldValueRequired", &below(name), "Required value".to_owned());
+            }
+        }
+    }
+
+    /// What a branch finds, by itself.
+    fn branch(&self, schema: &Value, value: &Value, path: &str) -> Vec<Cause> {
+        let mut judge = Judge { patterns: self.patterns, prefix: self.prefix, causes: Vec::new() };
+        judge.value(schema, value, path);
+        judge.causes
+    }
+
+    fn compositions(&mut self, schema: &Value, value: &Value, path: &str) {
+        let branches = |key: &str| schema.get(key).and_then(Value::as_array).filter(|list| !list.is_empty());
+        let int_or_string = flag(schema, "x-kubernetes-int-or-string");
+        if let Some(list) = branches("anyOf").filter(|_| !int_or_string) {
+            let found: Vec<Vec<Cause>> = list.iter().map(|branch| self.branch(branch, value, path)).collect();
+            if found.iter().all(|causes| !causes.is_empty()) {
+                self.general(&format!("{path:?} must validate at least one schema (anyOf)"));
+                self.causes.extend(found.into_iter().next().unwrap_or_default());
+            }
+        }
+        if let Some(list) = branches("oneOf") {
+            let found: Vec<Vec<Cause>> = list.iter().map(|branch| self.branch(branch, value, path)).collect();
+            let fitting = found.iter().filter(|causes| causes.is_empty()).count();
+            let text = format!("{path:?} must validate one and only one schema (oneOf).");
+            if fitting == 0 {
+                self.general(&format!("{text} Found none valid"));
+                self.causes.extend(found.into_iter().next().unwrap_or_default());
+            } else if fitting > 1 {
+                self.general(&format!("{text} Found {fitting} valid alternatives"));
+            }
+        }
+        if let Some(list) = branches("allOf") {
+            let mut failed = 0;
+            for branch in list {
+                let causes = self.branch(branch, value, path);
+                failed += usize::from(!causes.is_empty());
+                self.causes.extend(causes);
+            }
+            if failed > 0 {
+                let extra = if failed == list.len() { ". None validated" } else { "" };
+                self.general(&format!("{path:?} must validate all the schemas (allOf){extra}"));
+            }
+        }
+        if let Some(not) = schema.get("not")
+            && self.branch(not, value, path).is_empty()
+        {
+            self.general(&format!("{path:?} must not validate the schema (not)"));
+        }
+    }
+}
+
+fn bound(schema: &Value, key: &str) -> String {
+    match number(schema, key) {
+        Some(number) => number.to_string(),
+        None => String::new(),
+    }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// Rules beyond the schema proper: embedded resources, sets and keyed lists.
+pub(crate) fn check_structure(schema: &Value, value: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    lists::embedded(schema, value, "", &mut causes);
+    lists::unique(schema, value, "", &mut causes);
+    causes
+}
+
+/// After some findings the server does not even look at the rules.
+pub(crate) fn blocks_rules(causes: &[Cause]) -> bool {
+    causes.iter().any(|cause| {
+        matches!(
+            cause.reason,
+            "FieldValueNotSupported"
+                | "FieldValueRequired"
+                | "FieldValueTooLong"
+                | "FieldValueTooMany"
+                | "FieldValueTypeInvalid"
+        )
+    })
+}

@@ -1,0 +1,328 @@
+//! The other API versions of a kind.
+
+use serde_json::{Map, Value, json};
+
+use super::{Kind, find_kind, settle};
+
+/// The object in another version of its group, or of the other group for Events; `None` where there is no such
+/// view. `to` is an `apiVersion`.
+pub fn convert(object: &Value, from: &Kind, to: &str) -> Option<Value> {
+    if from.api_version() == to {
+        return Some(object.clone());
+    }
+    let (group, version) = to.split_once('/').unwrap_or(("", to));
+    let target = find_kind(group, version, from.kind)?;
+    let mut out = match (from.kind, to) {
+        ("HorizontalPodAutoscaler", "autoscaling/v1") => to_v1(object),
+        ("HorizontalPodAutoscaler", "autoscaling/v2") => to_v2(object),
+        ("Event", "events.k8s.io/v1") => rename(object, CORE_TO_EVENTS),
+        ("Event", "v1") => {
+            let back: Vec<(&str, &str)> = CORE_TO_EVENTS.iter().map(|(a, b)| (*b, *a)).collect();
+            rename(object, &back)
+        }
+        _ => return None,
+    };
+    out["apiVersion"] = Value::from(to);
+    settle(target, &mut out);
+    Some(out)
+}
+
+const CORE_TO_EVENTS: &[(&str, &str)] = &[
+    ("involvedObject", "regarding"),
+    ("message", "note"),
+    ("source", "deprecatedSource"),
+    ("firstTimestamp", "deprecatedFirstTimestamp"),
+    ("lastTimestamp", "deprecatedLastTimestamp"),
+    ("count", "deprecatedCount"),
+    ("reportingComponent", "reportingController"),
+];
+
+fn rename(object: &Value, names: &[(&str, &str)]) -> Value {
+    let members = object.as_object().into_iter().flatten();
+    let renamed = members.map(|(name, value)| {
+        let name = names
+            .iter()
+            .find(|(old, _)| old == name)
+            .map_or(name.as_str(), |(_, new)| new);
+        (name.to_owned(), value.clone())
+    });
+    Value::Object(renamed.collect())
+}
+
+const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";
+const BEHAVIOR: &str = "autoscaling.alpha.kubernetes.io/behavior";
+const CONDITIONS: &str = "autoscaling.alpha.kubernetes.io/conditions";
+const CURRENT: &str = "autoscaling.alpha.kubernetes.io/current-metrics";
+
+/// What the old version has no member for, it carries in annotations.
+fn to_v1(object: &Value) -> Value {
+    let mut out = object.clone();
+    let spec = out["spec"]
+        .as_object_mut()
+        .map(std::mem::take)
+        .unwrap_or_default();
+    let status = out["status"]
+        .as_object_mut()
+        .map(std::mem::take)
+        .unwrap_or_default();
+    let mut annotations: Vec<(&str, String)> = Vec::new();
+    let mut old = Map::new();
+    for name in ["scaleTargetRef", "minReplicas", "maxReplicas"] {
+        if let Some(value) = spec.get(name) {
+            old.insert(name.into(), value.clone());
+        }
+    }
+    let mut others = spec
+        .get("metrics")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    if let Some(i) = others.iter().position(|m| percent(m, "target").is_some()) {
+        let metric = others.remove(i);
+        old.insert(
+            "targetCPUUtilizationPercentage".into(),
+            percent(&metric, "target").unwrap_or_default(),
+        );
+    }
+    if !others.is_empty() {
+        annotations.push((
+            METRICS,
+            Value::Array(others.iter().map(|m| metric_to_v1(m, "target")).collect()).to_string(),
+        ));
+    }
+    if let Some(behavior) = spec.get("behavior") {
+        annotations.push((BEHAVIOR, behavior_to_v1(behavior).to_string()));
+    }
+    let mut old_status = Map::new();
+    for name in [
+        "observedGeneration",
+        "lastScaleTime",
+        "currentReplicas",
+        "desiredReplicas",
+    ] {
+        if let Some(value) = status.get(name) {
+            old_status.insert(name.into(), value.clone());
+        }
+    }
+    let mut current = status
+        .get("currentMetrics")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    if let Some(i) = current.iter().position(|m| percent(m, "current").is_some()) {
+        let metric = current.remove(i);
+        old_status.insert(
+            "currentCPUUtilizationPercentage".into(),
+            percent(&metric, "current").unwrap_or_default(),
+        );
+    }
+    if !current.is_empty() {
+        let list = current.iter().map(|m| metric_to_v1(m, "current")).collect();
+        annotations.push((CURRENT, Value::Array(list).to_string()));
+    }
+    if let Some(conditions) = status
+        .get("conditions")
+        .filter(|c| c.as_array().is_some_and(|c| !c.is_empty()))
+    {
+        annotations.push((CONDITIONS, conditions.to_string()));
+    }
+    out["spec"] = Value::Object(old);
+    out["status"] = Value::Object(old_status);
+    annotate(&mut out, annotations);
+    out
+}
+
+/// The utilisation of a metric that is plain CPU utilisation.
+fn percent(metric: &Value, side: &str) -> Option<Value> {
+    let resource = metric.get("resource")?;
+    if metric.get("type")? != "Resource" || resource.get("name")? != "cpu" {
+        return None;
+    }
+    resource
+        .get(side)?
+        .get("averageUtilization")
+        .filter(|v| !v.is_null())
+        .cloned()
+}
+
+/// A metric in the old version's form, in which the target is spread over members.
+fn metric_to_v1(metric: &Value, side: &str) -> Value {
+    let mut out = metric.clone();
+    let prefix = if side == "target" { "target" } else { "current" };
+    for source in ["resource", "containerResource"] {
+        let Some(map) = out.get_mut(source).and_then(Value::as_object_mut) else {
+            continue;
+        };
+        if let Some(Value::Object(target)) = map.remove(side) {
+            for (from, to) in [
+                ("averageUtilization", "AverageUtilization"),
+                ("averageValue", "AverageValue"),
+            ] {
+                if let Some(value) = target.get(from) {
+                    map.insert(format!("{prefix}{to}"), value.clone());
+                }
+            }
+        }
+    }
+    out
+}
+
+fn behavior_to_v1(behavior: &Value) -> Value {
+    let mut out = Map::new();
+    for (from, to) in [("scaleUp", "ScaleUp"), ("scaleDown", "ScaleDown")] {
+        let Some(rules) = behavior.get(from).and_then(Value::as_object) else {
+            continue;
+        };
+        let policies: Vec<Value> = rules
+            .get("policies")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .map(|p| json!({"Type": p["type"], "Value": p["value"], "PeriodSeconds": p["periodSeconds"]}))
+            .collect();
+        out.insert(
+            to.into(),
+            json!({
+                "StabilizationWindowSeconds": rules.get("stabilizationWindowSeconds"),
+                "SelectPolicy": rules.get("selectPolicy"),
+                "Policies": policies,
+                "Tolerance": rules.get("tolerance"),
+            }),
+        );
+    }
+    Value::Object(out)
+}
+
+fn annotate(object: &mut Value, annotations: Vec<(&str, String)>) {
+    if annotations.is_empty() {
+        return;
+    }
+    if !object["metadata"]["annotations"].is_object() {
+        object["metadata"]["annotations"] = json!({});
+    }
+    for (name, text) in annotations {
+        object["metadata"]["annotations"][name] = Value::from(text);
+    }
+}
+
+fn to_v2(object: &Value) -> Value {
+    let mut out = object.clone();
+    let spec = out["spec"]
+        .as_object_mut()
+        .map(std::mem::take)
+        .unwrap_or_default();
+    let status = out["status"]
+        .as_object_mut()
+        .map(std::mem::take)
+        .unwrap_or_default();
+    let mut carried = |name: &str| -> Option<Value> {
+        let text = out["metadata"]["annotations"].as_object_mut()?.remove(name)?;
+        serde_json::from_str(text.as_str()?).ok()
+    };
+    let extra = [
+        carried(METRICS),
+        carried(BEHAVIOR),
+        carried(CURRENT),
+        carried(CONDITIONS),
+    ];
+    let [metrics, behavior, current, conditions] = extra;
+    let mut new = spec.clone();
+    let mut list: Vec<Value> = Vec::new();
+    if let Some(value) = new
+        .remove("targetCPUUtilizationPercentage")
+        .filter(|v| !v.is_null())
+    {
+        list.push(json!({"type": "Resource", "resource": {
+            "name": "cpu", "target": {"type": "Utilization", "averageUtilization": value}}}));
+    }
+    for metric in metrics.as_ref().and_then(Value::as_array).into_iter().flatten() {
+        list.push(metric_to_v2(metric, "target"));
+    }
+    if !list.is_empty() {
+        new.insert("metrics".into(), Value::Array(list));
+    }
+    if let Some(behavior) = behavior {
+        new.insert("behavior".into(), behavior_to_v2(&behavior));
+    }
+    let mut new_status = status.clone();
+    let mut seen: Vec<Value> = Vec::new();
+    if let Some(value) = new_status
+        .remove("currentCPUUtilizationPercentage")
+        .filter(|v| !v.is_null())
+    {
+        seen.push(json!({"type": "Resource", "resource": {
+            "name": "cpu", "current": {"averageUtilization": value}}}));
+    }
+    for metric in current.as_ref().and_then(Value::as_array).into_iter().flatten() {
+        seen.push(metric_to_v2(metric, "current"));
+    }
+    new_status.insert(
+        "currentMetrics".into(),
+        if seen.is_empty() {
+            Value::Null
+        } else {
+            Value::Array(seen)
+        },
+    );
+    if let Some(conditions) = conditions {
+        new_status.insert("conditions".into(), conditions);
+    }
+    out["spec"] = Value::Object(new);
+    out["status"] = Value::Object(new_status);
+    out
+}
+
+fn metric_to_v2(metric: &Value, side: &str) -> Value {
+    let mut out = metric.clone();
+    for source in ["resource", "containerResource"] {
+        let Some(map) = out.get_mut(source).and_then(Value::as_object_mut) else {
+            continue;
+        };
+        let mut target = Map::new();
+        if let Some(value) = map.remove(&format!("{side}AverageUtilization")) {
+            target.insert("averageUtilization".into(), value);
+            target.insert("type".into(), Value::from("Utilization"));
+        }
+        if let Some(value) = map.remove(&format!("{side}AverageValue")) {
+            target.insert("averageValue".into(), value);
+            target
+                .entry("type")
+                .or_insert_with(|| Value::from("AverageValue"));
+        }
+        if side == "current" {
+            target.remove("type");
+        }
+        map.insert(side.into(), Value::Object(target));
+    }
+    out
+}
+
+fn behavior_to_v2(behavior: &Value) -> Value {
+    let mut out = Map::new();
+    for (from, to) in [("ScaleUp", "scaleUp"), ("ScaleDown", "scaleDown")] {
+        let Some(rules) = behavior.get(from).and_then(Value::as_object) else {
+            continue;
+        };
+        let mut new = Map::new();
+        for (old, name) in [
+            ("StabilizationWindowSeconds", "stabilizationWindowSeconds"),
+            ("SelectPolicy", "selectPolicy"),
+            ("Tolerance", "tolerance"),
+        ] {
+            if let Some(value) = rules.get(old).filter(|v| !v.is_null()) {
+                new.insert(name.into(), value.clone());
+            }
+        }
+        let policies = rules
+            .get("Policies")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let policies: Vec<Value> = policies
+            .map(|p| json!({"type": p["Type"], "value": p["Value"], "periodSeconds": p["PeriodSeconds"]}))
+            .collect();
+        new.insert("policies".into(), Value::Array(policies));
+        out.insert(to.into(), Value::Object(new));
+    }
+    Value::Object(out)
+}

@@ -1,0 +1,124 @@
+//! What remains of a value that the genuine server decodes into its type and encodes again.
+
+use serde_json::{Map, Value};
+
+use super::{Member, Ty, by_name, shape};
+use crate::kinds::{quantity, time};
+
+/// Brings an object of this shape into the form in which the server prints it: unknown and empty members go,
+/// members that are always printed come, quantities and times get their canonical form.
+pub(in crate::kinds) fn settle(index: usize, object: &mut Value) {
+    let Value::Object(map) = object else { return };
+    let known = &shape(index).members;
+    map.retain(|name, _| known.iter().any(|m| m.name == name));
+    for member in known {
+        // QUIRK: `managedFields: []` means a reset and must be told from an absent one.
+        if member.name != "managedFields" {
+            settle_member(member, map);
+        }
+    }
+}
+
+fn settle_member(member: &Member, map: &mut Map<String, Value>) {
+    if map.get(member.name).is_some_and(Value::is_null) {
+        map.remove(member.name);
+    }
+    if let Some(value) = map.get_mut(member.name) {
+        settle_value(&member.ty, value);
+    }
+    if member.pointer {
+        if !member.omit_empty {
+            map.entry(member.name).or_insert(Value::Null);
+        }
+        return;
+    }
+    if member.omit_zero || (member.omit_empty && !is_struct(&member.ty)) {
+        if map.get(member.name).is_some_and(|v| is_zero(&member.ty, v)) {
+            map.remove(member.name);
+        }
+        return;
+    }
+    let value = map.entry(member.name).or_insert_with(|| zero(&member.ty));
+    match (member.ty.plain(), &*value) {
+        (Ty::Struct(_), _) => settle_value(&member.ty, value),
+        // QUIRK: an empty list is stored as none, and none is printed as null.
+        (Ty::List(_), Value::Array(items)) if items.is_empty() => *value = Value::Null,
+        (Ty::Map(_), Value::Object(members)) if members.is_empty() => *value = Value::Null,
+        _ => {}
+    }
+}
+
+/// What `omitempty` never drops.
+fn is_struct(ty: &Ty) -> bool {
+    matches!(
+        ty.plain(),
+        Ty::Struct(_) | Ty::IntOrString | Ty::Quantity | Ty::Time | Ty::MicroTime
+    )
+}
+
+fn settle_value(ty: &Ty, value: &mut Value) {
+    match (ty.plain(), &mut *value) {
+        (Ty::Struct(index), Value::Object(_)) => settle(*index, value),
+        (Ty::List(item), Value::Array(items)) => {
+            for v in items {
+                settle_item(item, v);
+            }
+        }
+        (Ty::Map(item), Value::Object(members)) => {
+            for v in members.values_mut() {
+                settle_item(item, v);
+            }
+        }
+        (Ty::Quantity, v) => quantity::canonicalize(v),
+        (Ty::Time, Value::String(text)) => {
+            if let Some(canonical) = time::seconds(text) {
+                *text = canonical;
+            }
+        }
+        (Ty::MicroTime, Value::String(text)) => {
+            if let Some(canonical) = time::micros(text) {
+                *text = canonical;
+            }
+        }
+        (Ty::SchemaOr, Value::Object(_)) => {
+            if let Some(index) = by_name("apiextensions/v1.JSONSchemaProps") {
+                settle(index, value);
+            }
+        }
+        (Ty::SchemaOr, Value::Array(items)) => {
+            for v in items {
+                settle_value(&Ty::SchemaOr, v);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn settle_item(ty: &Ty, value: &mut Value) {
+    if value.is_null() {
+        *value = zero(ty);
+    }
+    settle_value(ty, value);
+}
+
+fn zero(ty: &Ty) -> Value {
+    match ty.plain() {
+        Ty::String | Ty::Bytes => Value::from(""),
+        Ty::Bool => Value::from(false),
+        Ty::Int32 | Ty::Int64 | Ty::Float | Ty::IntOrString => Value::from(0),
+        Ty::Quantity => Value::from("0"),
+        Ty::Struct(_) => Value::Object(Map::new()),
+        _ => Value::Null,
+    }
+}
+
+fn is_zero(ty: &Ty, value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(b) => !b,
+        Value::Number(n) => n.as_f64() == Some(0.0) && !matches!(ty.plain(), Ty::Raw),
+        Value::String(s) => s.is_empty() && !matches!(ty.plain(), Ty::Raw),
+        Value::Array(items) => items.is_empty() && !matches!(ty.plain(), Ty::Raw),
+        Value::Object(map) => map.is_empty() && !matches!(ty.plain(), Ty::Raw),
+    }
+}

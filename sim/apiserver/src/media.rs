@@ -1,0 +1,137 @@
+//! Content types: what a body is, and in which form an answer is wanted.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    failure::{Failure, Outcome},
+    resource::Resource,
+};
+
+/// The media type without parameters, in lower case.
+pub(crate) fn essence(text: &str) -> String {
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Encoding {
+    #[default]
+    Json,
+    Yaml,
+}
+
+/// As what objects are shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Form {
+    /// As they are.
+    #[default]
+    Whole,
+    /// As `PartialObjectMetadata` of this `meta.k8s.io` version.
+    Metadata(String),
+}
+
+impl Form {
+    pub(crate) fn show(&self, resource: &Resource, object: &Arc<Value>) -> Value {
+        let _ = resource;
+        match self {
+            Self::Whole => (**object).clone(),
+            Self::Metadata(version) => metadata_of(object, version),
+        }
+    }
+
+    /// A whole answer: an object or a list.
+    pub(crate) fn answer(&self, object: &Arc<Value>) -> Arc<Value> {
+        let Self::Metadata(version) = self else { return Arc::clone(object) };
+        if manifest::object::kind(object) == "Status" {
+            return Arc::clone(object);
+        }
+        let Some(items) = object.get("items").and_then(Value::as_array) else {
+            return Arc::new(metadata_of(object, version));
+        };
+        let items: Vec<Value> = items.iter().map(|item| metadata_of(item, version)).collect();
+        Arc::new(json!({
+            "kind": "PartialObjectMetadataList",
+            "apiVersion": format!("meta.k8s.io/{version}"),
+            "metadata": object.get("metadata").cloned().unwrap_or(Value::Null),
+            "items": items,
+        }))
+    }
+}
+
+fn metadata_of(object: &Value, version: &str) -> Value {
+    json!({
+        "kind": "PartialObjectMetadata",
+        "apiVersion": format!("meta.k8s.io/{version}"),
+        "metadata": object.get("metadata").cloned().unwrap_or_else(|| Value::Object(Map::new())),
+    })
+}
+
+/// One clause of an `Accept` header.
+struct Clause {
+    media: String,
+    params: Vec<(String, String)>,
+}
+
+fn clauses(accept: &str) -> Vec<Clause> {
+    let mut parsed: Vec<(f64, Clause)> = Vec::new();
+    for part in accept.split(',') {
+        let mut pieces = part.split(';').map(str::trim);
+        let media = pieces.next().unwrap_or_default().to_ascii_lowercase();
+        if media.is_empty() {
+            continue;
+        }
+        let params: Vec<(String, String)> = pieces
+            .filter_map(|piece| piece.split_once('='))
+            .map(|(key, value)| (key.trim().to_ascii_lowercase(), value.trim().trim_matches('"').to_owned()))
+            .collect();
+        let quality = params
+            .iter()
+            .find(|(key, _)| key == "q")
+            .and_then(|(_, value)| value.parse().ok())
+            .unwrap_or(1.0);
+        parsed.push((quality, Clause { media, params }));
+    }
+    parsed.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    parsed.into_iter().map(|(_, clause)| clause).collect()
+}
+
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
+/// Chooses the form of the answer.
+pub(crate) fn negotiate(accept: Option<&str>, custom: bool) -> Outcome<(Encoding, Form)> {
+    let accept = accept.unwrap_or_default().trim();
+    if accept.is_empty() {
+        return Ok((Encoding::Json, Form::Whole));
+    }
+    for clause in clauses(accept) {
+        let encoding = match clause.media.as_str() {
+            "application/json" | "application/*" | "*/*" => Encoding::Json,
+            "application/yaml" => Encoding::Yaml,
+            // DIFFERENCE: answers are never written in protobuf; every client that asks for it reads JSON too.
+            PROTOBUF if !custom => Encoding::Json,
+            _ => continue,
+        };
+        let param = |name: &str| clause.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let form = match param("as") {
+            None => Form::Whole,
+            Some("PartialObjectMetadata" | "PartialObjectMetadataList")
+                if param("g") == Some("meta.k8s.io") && matches!(param("v"), Some("v1" | "v1beta1")) =>
+            {
+                Form::Metadata(param("v").unwrap_or("v1").to_owned())
+            }
+            Some(_) => continue,
+        };
+        return Ok((encoding, form));
+    }
+    let mut accepted = vec!["application/json", "application/yaml"];
+    if !custom {
+        accepted.push(PROTOBUF);
+    }
+    Err(Failure::new(
+        406,
+        "NotAcceptable",
+        format!("only the following media types are accepted: {}", accepted.join(", ")),
+    ))
+}

@@ -1,0 +1,70 @@
+//! Reading one object, and showing stored objects in the asked version.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{
+    call::Call,
+    custom, kinds,
+    failure::{Failure, Outcome},
+    resource::{Model, Resource},
+    strategy,
+};
+
+impl Call<'_> {
+    pub(crate) fn get(&mut self) -> Outcome<Arc<Value>> {
+        self.not_too_new()?;
+        let stored = self.stored()?;
+        if self.target.subresource == "scale" {
+            return self.show_scale(&stored).map(Arc::new);
+        }
+        Ok(view(&self.resource, &stored))
+    }
+
+    /// A read that wants a revision that is not there yet.
+    pub(crate) fn not_too_new(&self) -> Outcome<u64> {
+        let Some(text) = self.query.get("resourceVersion") else { return Ok(0) };
+        let asked = text.parse::<u64>().map_err(|_| {
+            let message = if self.target.name.is_empty() {
+                format!("resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax")
+            } else {
+                format!("invalid resource version: strconv.ParseUint: parsing {text:?}: invalid syntax")
+            };
+            Failure::bad_request(message)
+        })?;
+        let current = self.core.revision();
+        if asked > current {
+            return Err(Failure::version_in_the_future(asked, current));
+        }
+        Ok(asked)
+    }
+}
+
+/// A stored object in the version of `resource`.
+pub(crate) fn view(resource: &Resource, stored: &Arc<Value>) -> Arc<Value> {
+    match &resource.model {
+        Model::Custom(definition, version) => custom::view(definition, version, stored),
+        Model::Builtin(kind) => {
+            if manifest::object::api_version(stored) == resource.api_version() {
+                return Arc::clone(stored);
+            }
+            kinds::convert(stored, strategy::stored_kind(kind), &resource.api_version()).map_or_else(|| Arc::clone(stored), Arc::new)
+        }
+    }
+}
+
+/// An object in the version it is stored in.
+pub(crate) fn stored_form(resource: &Resource, object: Value) -> Value {
+    if manifest::object::api_version(&object) == resource.storage {
+        return object;
+    }
+    match &resource.model {
+        Model::Custom(..) => {
+            let mut object = object;
+            object["apiVersion"] = resource.storage.clone().into();
+            object
+        }
+        Model::Builtin(kind) => kinds::convert(&object, kind, &resource.storage).unwrap_or(object),
+    }
+}

@@ -1,0 +1,152 @@
+//! Watches: what one shows, planned when it opens; the shell plays the plan.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{list::Selection, read::view};
+use crate::{
+    call::Call,
+    core::stamped,
+    failure::{Cause, Failure, Outcome},
+    media::Form,
+    resource::Resource,
+    store::{Event, in_namespace},
+};
+
+/// An opened watch.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) namespace: String,
+    pub(crate) selection: Selection,
+    pub(crate) form: Form,
+    /// Sent before anything else.
+    pub(crate) first: Vec<Value>,
+    /// Events after this revision follow.
+    pub(crate) after: u64,
+    pub(crate) bookmarks: bool,
+    pub(crate) timeout: Duration,
+    /// Nothing follows what is sent first.
+    pub(crate) ends: bool,
+}
+
+impl Call<'_> {
+    pub(crate) fn watch(&mut self, form: &Form) -> Outcome<Plan> {
+        self.check_watch_options()?;
+        let selection = self.selection()?;
+        let bookmarks = self.query.flag("allowWatchBookmarks").unwrap_or(false);
+        let seconds = self.query.number::<u64>("timeoutSeconds")?.filter(|seconds| *seconds > 0);
+        let seconds = seconds.unwrap_or_else(|| 1800 + self.core.state.rng.below(1800));
+        let asked = self.not_too_new_for_watch()?;
+        let current = self.core.revision();
+        let initial = self.query.flag("sendInitialEvents").filter(|_| self.query.has("sendInitialEvents"));
+        let mut plan = Plan {
+            resource: Arc::clone(&self.resource),
+            namespace: self.target.namespace.clone(),
+            selection,
+            form: form.clone(),
+            first: Vec::new(),
+            after: current,
+            bookmarks,
+            timeout: Duration::from_secs(seconds),
+            ends: false,
+        };
+        if initial.unwrap_or(asked == 0) {
+            let table = self.core.table(&self.resource.table);
+            let present = in_namespace(&table, &plan.namespace).map(|(_, stored)| view(&plan.resource, stored));
+            let present: Vec<Arc<Value>> = present.filter(|object| plan.selection.matches(object)).collect();
+            plan.first = present.iter().map(|object| entry(&plan, "ADDED", object)).collect();
+            if bookmarks {
+                plan.first.push(bookmark(&plan.resource, current, true));
+            }
+        } else if initial == Some(false) && asked == 0 {
+            plan.after = current;
+        } else {
+            plan.after = asked;
+            if self.core.state.store.since(asked).is_err() {
+                plan.first = vec![expired_event(asked, current)];
+                plan.ends = true;
+            }
+        }
+        Ok(plan)
+    }
+
+    fn not_too_new_for_watch(&self) -> Outcome<u64> {
+        let Some(text) = self.query.get("resourceVersion") else { return Ok(0) };
+        let asked = text.parse::<u64>().map_err(|_| {
+            Failure::bad_request(format!(
+                "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
+            ))
+        })?;
+        let current = self.core.revision();
+        if asked > current {
+            return Err(Failure::version_in_the_future(asked, current));
+        }
+        Ok(asked)
+    }
+
+    fn check_watch_options(&self) -> Outcome<()> {
+        let initial = self.query.has("sendInitialEvents");
+        let how = self.query.get("resourceVersionMatch");
+        let mut causes = Vec::new();
+        if initial && how != Some("NotOlderThan") {
+            let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+            causes.push(Cause::forbidden("resourceVersionMatch", detail));
+        }
+        if let (Some(how), false) = (how, initial) {
+            let _ = how;
+            let detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+            causes.push(Cause::forbidden("resourceVersionMatch", detail));
+        }
+        if causes.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::invalid("meta.k8s.io", "ListOptions", "", &causes))
+    }
+}
+
+fn entry(plan: &Plan, kind: &str, object: &Arc<Value>) -> Value {
+    json!({ "type": kind, "object": plan.form.show(&plan.resource, object) })
+}
+
+/// A mark of progress; `initial` ends the synthetic first events.
+pub(crate) fn bookmark(resource: &Resource, revision: u64, initial: bool) -> Value {
+    let mut meta = json!({ "resourceVersion": revision.to_string() });
+    if initial {
+        meta["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
+    }
+    json!({
+        "type": "BOOKMARK",
+        "object": { "kind": resource.kind, "apiVersion": resource.api_version(), "metadata": meta },
+    })
+}
+
+/// The log no longer reaches back: the client has to list again.
+pub(crate) fn expired_event(asked: u64, current: u64) -> Value {
+    let message = format!("too old resource version: {asked} ({current})");
+    json!({ "type": "ERROR", "object": Failure::expired(message).status() })
+}
+
+/// What a watch shows of one write: objects that start or stop to match appear and disappear.
+pub(crate) fn event_for(plan: &Plan, event: &Event) -> Option<Value> {
+    if event.table != plan.resource.table {
+        return None;
+    }
+    if !plan.namespace.is_empty() && event.key.namespace() != plan.namespace {
+        return None;
+    }
+    let seen = |stored: &Option<Arc<Value>>| {
+        let object = view(&plan.resource, stored.as_ref()?);
+        plan.selection.matches(&object).then_some(object)
+    };
+    match (seen(&event.old), seen(&event.new)) {
+        (None, None) => None,
+        (None, Some(new)) => Some(entry(plan, "ADDED", &new)),
+        (Some(_), Some(new)) => Some(entry(plan, "MODIFIED", &new)),
+        (Some(old), None) => {
+            let last = Arc::new(stamped(&old, event.revision));
+            Some(entry(plan, "DELETED", &last))
+        }
+    }
+}

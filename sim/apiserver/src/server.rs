@@ -1,0 +1,218 @@
+//! The server as others hold it: a cheap handle on the shared core.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use edges::{Clock, Seed};
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    audit::Entry,
+    bootstrap,
+    changes::Changes,
+    controllers,
+    core::{Core, State},
+    dispatch::{self, Reply},
+    gvr::Gvr,
+    registry::view,
+    request::{Incoming, Query, unescape},
+    store::{Key, in_namespace},
+    user::{self, User},
+};
+
+/// What a server is made from.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The Kubernetes minor it plays: `1.36`.
+    pub minor: String,
+    /// Its time.
+    pub clock: Clock,
+    /// Where uids and generated names come from.
+    pub seed: Seed,
+    /// Whether the garbage collector, namespaces, ServiceAccounts and the like are run.
+    pub controllers: bool,
+}
+
+/// A Kubernetes API server. Clones share one state.
+#[derive(Clone)]
+pub struct ApiServer(Arc<Shared>);
+
+struct Shared {
+    core: Mutex<Core>,
+    clock: Clock,
+    /// Carries the revision to the watches.
+    revision: watch::Sender<(u64, u64)>,
+}
+
+/// The whole state at one moment; keeping one costs nothing.
+#[derive(Debug, Clone)]
+pub struct Snapshot(State);
+
+impl ApiServer {
+    /// A server that holds nothing but Kubernetes' default RBAC policy.
+    pub fn new(config: Config) -> Self {
+        let rng = config.seed.derive("apiserver").rng();
+        let mut core = Core::new(&config.minor, config.controllers, rng);
+        bootstrap::policy(&mut core, config.clock.now());
+        controllers::settle(&mut core, config.clock.now());
+        let (revision, _) = watch::channel((0, core.revision()));
+        Self(Arc::new(Shared { core: Mutex::new(core), clock: config.clock, revision }))
+    }
+
+    pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
+        // The core is left whole by every request that returns; one that panicked failed its test anyway.
+        self.0.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.0.clock
+    }
+
+    pub(crate) fn revisions(&self) -> watch::Receiver<(u64, u64)> {
+        self.0.revision.subscribe()
+    }
+
+    /// Serves one request; without `user`, who asks is read from its `Authorization` header.
+    pub(crate) fn serve(&self, request: &Incoming, user: Option<&User>) -> Reply {
+        let now = self.0.clock.now();
+        let mut core = self.core();
+        let reply = dispatch::serve(&mut core, request, user, now);
+        let state = (core.epoch, core.revision());
+        drop(core);
+        self.announce(state);
+        reply
+    }
+
+    fn announce(&self, state: (u64, u64)) {
+        self.0.revision.send_if_modified(|known| {
+            let moved = *known != state;
+            *known = state;
+            moved
+        });
+    }
+
+    /// A request of an in-process controller: same authorization, admission and audit as any other.
+    pub fn call(
+        &self,
+        user: &User,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut headers = vec![("user-agent".to_owned(), user.name.replace('/', "-"))];
+        if !content_type.is_empty() {
+            headers.push(("content-type".to_owned(), content_type.to_owned()));
+        }
+        let request = Incoming {
+            method: method.to_owned(),
+            path: unescape(path, false),
+            query: Query::parse(query),
+            headers,
+            body: body.map(|body| Bytes::from(body.to_string())).unwrap_or_default(),
+        };
+        match self.serve(&request, Some(user)) {
+            Reply::Object { code, object, .. } => (code, (*object).clone()),
+            Reply::Raw { code, body, .. } => (code, Value::String(String::from_utf8_lossy(&body).into_owned())),
+            Reply::Watch { .. } => (200, Value::Null),
+        }
+    }
+
+    /// An object, without asking who looks.
+    pub fn get(&self, gvr: &Gvr, namespace: &str, name: &str) -> Option<Arc<Value>> {
+        let core = self.core();
+        let resource = core.resolve(gvr)?;
+        let stored = core.stored(&resource.table, &Key::new(namespace, name))?;
+        Some(view(&resource, &stored))
+    }
+
+    /// The objects of a namespace, or all, without asking who looks.
+    pub fn list(&self, gvr: &Gvr, namespace: Option<&str>) -> Vec<Arc<Value>> {
+        let core = self.core();
+        let Some(resource) = core.resolve(gvr) else { return Vec::new() };
+        let table = core.table(&resource.table);
+        in_namespace(&table, namespace.unwrap_or_default()).map(|(_, stored)| view(&resource, stored)).collect()
+    }
+
+    /// Every write from now on.
+    pub fn changes(&self) -> Changes {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.core().subscribers.push(sender);
+        Changes(receiver)
+    }
+
+    /// The newest `resourceVersion`.
+    pub fn resource_version(&self) -> u64 {
+        self.core().revision()
+    }
+
+    /// The writes that were asked for, oldest first.
+    pub fn audit(&self) -> Vec<Entry> {
+        self.core().audit.iter().cloned().collect()
+    }
+
+    /// The whole state.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(self.core().state.clone())
+    }
+
+    /// Goes back to a snapshot. Open watches end; their clients list again.
+    pub fn restore(&self, snapshot: &Snapshot) {
+        let mut core = self.core();
+        core.state = snapshot.0.clone();
+        core.epoch += 1;
+        let state = (core.epoch, core.revision());
+        drop(core);
+        self.announce(state);
+    }
+
+    /// Forgets the past, so that old resource versions are answered with 410.
+    pub fn compact(&self) {
+        self.core().state.store.compact();
+    }
+
+    /// Makes a bearer token stand for a user.
+    pub fn register_token(&self, token: &str, user: User) {
+        self.core().state.tokens.insert(token.to_owned(), user);
+    }
+
+    /// A bearer token of a ServiceAccount.
+    pub fn token_for(&self, namespace: &str, service_account: &str) -> String {
+        let mut core = self.core();
+        let token = format!("sa-{namespace}-{service_account}-{}", core.uid());
+        let mut identity = User::service_account(namespace, service_account);
+        if let Some(account) = core.stored(crate::names::SERVICE_ACCOUNTS, &Key::new(namespace, service_account)) {
+            manifest::object::uid(&account).clone_into(&mut identity.uid);
+        }
+        core.state.tokens.insert(token.clone(), identity);
+        token
+    }
+}
+
+impl std::fmt::Debug for ApiServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiServer").field("revision", &self.resource_version()).finish()
+    }
+}
+
+/// The identity behind an `Authorization` header; `None` if it is wrong.
+pub(crate) fn authenticate(core: &Core, header: Option<&str>) -> Option<User> {
+    let Some(header) = header else { return Some(User::anonymous()) };
+    let Some(token) = header.strip_prefix("Bearer ").or_else(|| header.strip_prefix("bearer ")) else {
+        // Other schemes are not understood: the request stays without an identity.
+        return Some(User::anonymous());
+    };
+    let user = core.state.tokens.get(token.trim())?.clone();
+    if let Some((namespace, name)) = user::parse_service_account(&user.name)
+        && !user.uid.is_empty()
+    {
+        // The token of a ServiceAccount dies with it.
+        let account = core.stored(crate::names::SERVICE_ACCOUNTS, &Key::new(namespace, name))?;
+        if manifest::object::uid(&account) != user.uid {
+            return None;
+        }
+    }
+    Some(user)
+}

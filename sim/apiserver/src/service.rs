@@ -1,0 +1,233 @@
+//! The server as a tower service, for `kube::Client` and for sockets.
+
+use std::{collections::VecDeque, convert::Infallible, future::Future, pin::Pin, sync::Arc, task::{Context, Poll}};
+
+use bytes::Bytes;
+use futures::{Stream, stream};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use serde_json::Value;
+use tower::Service;
+
+use crate::{
+    dispatch::Reply,
+    media::Encoding,
+    registry::{self, Plan},
+    request::{Incoming, Query, unescape},
+    server::ApiServer,
+    user::User,
+};
+
+/// What answers are made of.
+pub type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
+
+/// The server behind HTTP types. Without a fixed user every request says by its token who asks.
+#[derive(Clone, Debug)]
+pub struct ApiService {
+    server: ApiServer,
+    user: Option<Arc<User>>,
+}
+
+impl ApiServer {
+    /// A client that acts as `user`.
+    pub fn client(&self, user: User) -> kube::Client {
+        let service = ApiService { server: self.clone(), user: Some(Arc::new(user)) };
+        kube::Client::new(service, "default")
+    }
+
+    /// A service that reads who asks from bearer tokens.
+    pub fn service(&self) -> ApiService {
+        ApiService { server: self.clone(), user: None }
+    }
+
+    /// Answers one request whose body has been read.
+    pub fn handle(&self, request: Request<Bytes>, user: Option<&User>) -> Response<ResponseBody> {
+        let (parts, body) = request.into_parts();
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let incoming = Incoming {
+            method: parts.method.to_string(),
+            path: unescape(parts.uri.path(), false),
+            query: Query::parse(parts.uri.query().unwrap_or_default()),
+            headers: parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+            body,
+        };
+        self.respond(self.serve(&incoming, user))
+    }
+
+    fn respond(&self, reply: Reply) -> Response<ResponseBody> {
+        let full = |bytes: Vec<u8>| Full::new(Bytes::from(bytes)).boxed_unsync();
+        let mut response = match reply {
+            Reply::Object { code, object, warnings, encoding } => {
+                let (media, bytes) = match encoding {
+                    Encoding::Json => ("application/json", crate::encode::json(&object)),
+                    Encoding::Yaml => ("application/yaml", crate::encode::yaml(&object)),
+                };
+                with_warnings(build(code, media, full(bytes)), &warnings)
+            }
+            Reply::Raw { code, content_type, body, headers } => {
+                let mut response = build(code, &content_type, full(body.to_vec()));
+                for (name, value) in headers {
+                    if let Ok(value) = HeaderValue::from_str(&value) {
+                        response.headers_mut().insert(name, value);
+                    }
+                }
+                response
+            }
+            Reply::Watch { plan, warnings } => {
+                let body = StreamBody::new(self.play(*plan)).boxed_unsync();
+                with_warnings(build(200, "application/json", body), &warnings)
+            }
+        };
+        if !response.headers().contains_key(header::CACHE_CONTROL) {
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+        }
+        response
+    }
+
+    /// The lines of a watch.
+    fn play(&self, plan: Plan) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + 'static {
+        let revisions = self.revisions();
+        let epoch = self.core().epoch;
+        let clock = self.clock();
+        let deadline = Box::pin(async move { clock.sleep(plan.timeout).await });
+        let state = Watch {
+            server: self.clone(),
+            queue: plan.first.iter().map(line).collect(),
+            shown: plan.after,
+            plan,
+            revisions,
+            epoch,
+            deadline,
+            ended: false,
+        };
+        stream::unfold(state, |mut state| async move {
+            let line = state.next().await?;
+            Some((Ok(Frame::data(line)), state))
+        })
+    }
+}
+
+/// A watch that is being played.
+struct Watch {
+    server: ApiServer,
+    plan: Plan,
+    queue: VecDeque<Bytes>,
+    /// Events up to this revision are in the queue or were sent.
+    shown: u64,
+    revisions: tokio::sync::watch::Receiver<(u64, u64)>,
+    epoch: u64,
+    deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ended: bool,
+}
+
+impl Watch {
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(line) = self.queue.pop_front() {
+                return Some(line);
+            }
+            if self.ended || self.plan.ends {
+                return None;
+            }
+            self.collect();
+            if !self.queue.is_empty() {
+                continue;
+            }
+            if self.ended {
+                return None;
+            }
+            tokio::select! {
+                biased;
+                changed = self.revisions.changed() => if changed.is_err() { return None },
+                () = &mut self.deadline => self.finish(),
+            }
+        }
+    }
+
+    /// Takes new events from the log.
+    fn collect(&mut self) {
+        self.revisions.mark_unchanged();
+        let server = self.server.clone();
+        let core = server.core();
+        if core.epoch != self.epoch {
+            self.ended = true;
+            return;
+        }
+        let current = core.revision();
+        if current == self.shown {
+            return;
+        }
+        match core.state.store.since(self.shown) {
+            Ok(events) => {
+                let shown = events.filter_map(|event| registry::event_for(&self.plan, event));
+                self.queue.extend(shown.map(|event| line(&event)));
+            }
+            Err(_) => {
+                self.queue.push_back(line(&registry::expired_event(self.shown, current)));
+                self.ended = true;
+            }
+        }
+        self.shown = current;
+    }
+
+    /// The time is up: a last bookmark, then the end.
+    fn finish(&mut self) {
+        self.collect();
+        if self.plan.bookmarks && !self.ended {
+            self.queue.push_back(line(&registry::bookmark(&self.plan.resource, self.shown, false)));
+        }
+        self.ended = true;
+    }
+}
+
+fn line(event: &Value) -> Bytes {
+    let mut bytes = crate::encode::json(event);
+    if bytes.last() != Some(&b'\n') {
+        bytes.push(b'\n');
+    }
+    Bytes::from(bytes)
+}
+
+fn build(code: u16, media: &str, body: ResponseBody) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Ok(media) = HeaderValue::from_str(media) {
+        response.headers_mut().insert(header::CONTENT_TYPE, media);
+    }
+    response
+}
+
+fn with_warnings(mut response: Response<ResponseBody>, warnings: &[String]) -> Response<ResponseBody> {
+    for warning in warnings {
+        let text = format!("299 - {}", crate::encode::warning(warning));
+        if let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) {
+            response.headers_mut().append(header::WARNING, value);
+        }
+    }
+    response
+}
+
+impl<B> Service<Request<B>> for ApiService
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<edges::BoxError>,
+{
+    type Response = Response<ResponseBody>;
+    type Error = edges::BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (server, user) = (self.server.clone(), self.user.clone());
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map_err(Into::into)?.to_bytes();
+            Ok(server.handle(Request::from_parts(parts, body), user.as_deref()))
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! How Go writes values where its texts reach users: `%v`, `strconv.Quote`, `encoding/json`.
+
+use serde_json::{Number, Value};
+use std::fmt::Write as _;
+
+fn text_write(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = text.write_fmt(arguments);
+}
+
+/// `%v` of a decoded JSON value: `map[a:1 b:[x y]]`, members by name.
+pub fn display(value: &Value) -> String {
+    let mut text = String::new();
+    write_display(&mut text, value);
+    text
+}
+
+fn write_display(text: &mut String, value: &Value) {
+    match value {
+        Value::Null => text.push_str("<nil>"),
+        Value::Bool(flag) => text.push_str(if *flag { "true" } else { "false" }),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => text_write(text, format_args!("{whole}")),
+            None => text.push_str(&float(number.as_f64().unwrap_or_default(), 21, false)),
+        },
+        Value::String(string) => text.push_str(string),
+        Value::Array(items) => {
+            text.push('[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    text.push(' ');
+                }
+                write_display(text, item);
+            }
+            text.push(']');
+        }
+        Value::Object(members) => {
+            text.push_str("map[");
+            for (at, (name, value)) in members.iter().enumerate() {
+                if at > 0 {
+                    text.push(' ');
+                }
+                text.push_str(name);
+                text.push(':');
+                write_display(text, value);
+            }
+            text.push(']');
+        }
+    }
+}
+
+/// A number as `encoding/json` writes it.
+pub fn number(number: &Number) -> String {
+    match (number.as_i64(), number.as_u64()) {
+        (Some(whole), _) => whole.to_string(),
+        (None, Some(whole)) => float(whole as f64, 21, true),
+        (None, None) => float(number.as_f64().unwrap_or_default(), 21, true),
+    }
+}
+
+/// Shortest digits; an exponent below 1e-6 (JSON) or 1e-4 (`%v`) and from `10^large` on.
+fn float(value: f64, large: i32, json: bool) -> String {
+    let magnitude = value.abs();
+    let small = if json { 1e-6 } else { 1e-4 };
+    if magnitude != 0.0 && (magnitude < small || magnitude >= 10f64.powi(large)) {
+        let text = format!("{value:e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let (sign, exponent) = match exponent.strip_prefix('-') {
+            Some(exponent) => ('-', exponent),
+            None => ('+', exponent),
+        };
+        // JSON drops a leading zero of the exponent, `%v` has two digits at least.
+        let exponent = if json {
+            exponent.to_owned()
+        } else {
+            format!("{exponent:0>2}")
+        };
+        return format!("{digits}e{sign}{exponent}");
+    }
+    format!("{value}")
+}
+
+/// `strconv.Quote`.
+pub fn quote(string: &str) -> String {
+    let mut text = String::from("\"");
+    for character in string.chars() {
+        quote_char(&mut text, character, '"');
+    }
+    text.push('"');
+    text
+}
+
+fn quote_char(text: &mut String, character: char, delimiter: char) {
+    match character {
+        '\\' => text.push_str("\\\\"),
+        '\u{7}' => text.push_str("\\a"),
+        '\u{8}' => text.push_str("\\b"),
+        '\u{c}' => text.push_str("\\f"),
+        '\n' => text.push_str("\\n"),
+        '\r' => text.push_str("\\r"),
+        '\t' => text.push_str("\\t"),
+        '\u{b}' => text.push_str("\\v"),
+        _ if character == delimiter => {
+            text.push('\\');
+            text.push(character);
+        }
+        '\0'..' ' | '\u{7f}' => text_write(text, format_args!("\\x{:02x}", u32::from(character))),
+        // What Go does not count as printable.
+        '\u{80}'..='\u{a0}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}' => {
+            text_write(text, format_args!("\\u{:04x}", u32::from(character)));
+        }
+        _ => text.push(character),
+    }
+}
+
+/// A byte as Go's JSON scanner names it: `'x'`, `'\''`, `'ï'`.
+pub(crate) fn quote_byte(byte: u8) -> String {
+    let mut text = String::from("'");
+    quote_char(&mut text, char::from(byte), '\'');
+    text.push('\'');
+    text
+}
+
+/// A JSON string as Go's encoder writes it.
+pub(crate) fn quote_json(text: &mut String, string: &str) {
+    text.push('"');
+    for character in string.chars() {
+        match character {
+            '"' => text.push_str("\\\""),
+            '\\' => text.push_str("\\\\"),
+            '\u{8}' => text.push_str("\\b"),
+            '\u{c}' => text.push_str("\\f"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\t' => text.push_str("\\t"),
+            '\0'..' ' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                text_write(text, format_args!("\\u{:04x}", u32::from(character)));
+            }
+            _ => text.push(character),
+        }
+    }
+    text.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    // Vectors: Go 1.26 fmt, strconv and encoding/json.
+    #[test]
+    fn values_print_as_go_prints_them() {
+        let value = json!({"b": [1, "x", null, {}], "a": true, "c": 0.5, "d": 1e22, "e": 0.00001});
+        assert_eq!(
+            display(&value),
+            "map[a:true b:[1 x <nil> map[]] c:0.5 d:1e+22 e:1e-05]"
+        );
+        assert_eq!(number(&Number::from_f64(1e-7).unwrap()), "1e-7");
+        assert_eq!(number(&Number::from_f64(1e21).unwrap()), "1e+21");
+        assert_eq!(quote("a\"b\\\u{1}\u{7f}ü\u{feff}"), r#""a\"b\\\x01\x7fü\ufeff""#);
+        assert_eq!(quote_byte(b'\''), r"'\''");
+        assert_eq!(quote_byte(b'"'), "'\"'");
+    }
+}

@@ -1,0 +1,224 @@
+//! Who reaches whom by HTTP: named hosts outside the cluster, Services and pods inside.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use apiserver::{ApiServer, Gvr};
+use bytes::Bytes;
+use edges::{Body, HttpClient, HttpError, HttpService, Listener, Serving};
+use http::{Request, Response, Uri};
+use manifest::{labels::Selector, object};
+use serde_json::Value;
+use tower::{Service, ServiceExt, util::BoxCloneSyncService};
+
+type Host = BoxCloneSyncService<Request<Bytes>, Response<Body>, HttpError>;
+
+/// The network of one world.
+#[derive(Clone)]
+pub struct Network {
+    api: ApiServer,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    hosts: BTreeMap<(String, u16), Host>,
+    /// Listeners of pods, by address and port.
+    ports: BTreeMap<(String, u16), (u64, HttpService)>,
+    opened: u64,
+}
+
+impl Network {
+    pub(crate) fn new(api: ApiServer) -> Self {
+        Self {
+            api,
+            state: Arc::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a server outside the cluster under a name.
+    pub fn add_host<S>(&self, name: &str, port: u16, service: S)
+    where
+        S: Service<Request<Bytes>, Response = Response<Body>, Error = HttpError>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        self.lock()
+            .hosts
+            .insert((name.to_owned(), port), BoxCloneSyncService::new(service));
+    }
+
+    /// A client inside the cluster.
+    pub fn client(&self) -> HttpClient {
+        let network = self.clone();
+        HttpClient::new(tower::service_fn(move |request: Request<Bytes>| {
+            let network = network.clone();
+            async move { network.send(request).await }
+        }))
+    }
+
+    /// The ports of the pod with this address.
+    pub(crate) fn listener(&self, ip: &str) -> Listener {
+        let (network, ip) = (self.clone(), ip.to_owned());
+        Listener::new(move |port, service| network.open(&ip, port, service))
+    }
+
+    fn open(&self, ip: &str, port: u16, service: HttpService) -> io::Result<Serving> {
+        let key = (ip.to_owned(), port);
+        let mut state = self.lock();
+        if state.ports.contains_key(&key) {
+            return Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                format!("listen tcp :{port}: address already in use"),
+            ));
+        }
+        state.opened += 1;
+        let id = state.opened;
+        state.ports.insert(key.clone(), (id, service));
+        Ok(Serving::until_dropped(Closing {
+            state: Arc::downgrade(&self.state),
+            key,
+            id,
+        }))
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, HttpError> {
+        let (host, port) = authority(request.uri())?;
+        let outside = self.lock().hosts.get(&(host.clone(), port)).cloned();
+        if let Some(service) = outside {
+            return service.oneshot(request).await;
+        }
+        let (ip, port) = match host
+            .strip_suffix(".svc.cluster.local")
+            .and_then(|name| name.split_once('.'))
+        {
+            Some((service, namespace)) => self.endpoint(&host, namespace, service, port)?,
+            None if host.parse::<std::net::IpAddr>().is_ok() => (host, port),
+            None => return Err(HttpError::NoSuchHost(host)),
+        };
+        let pod = self
+            .lock()
+            .ports
+            .get(&(ip, port))
+            .map(|(_, service)| service.clone());
+        let Some(service) = pod else {
+            return Err(HttpError::Refused);
+        };
+        service
+            .oneshot(request)
+            .await
+            .map_err(|never: Infallible| match never {})
+    }
+
+    /// The first ready pod behind a Service, and the port it serves.
+    fn endpoint(
+        &self,
+        host: &str,
+        namespace: &str,
+        name: &str,
+        port: u16,
+    ) -> Result<(String, u16), HttpError> {
+        let core = |resource: &str| Gvr {
+            group: String::new(),
+            version: "v1".to_owned(),
+            resource: resource.to_owned(),
+        };
+        let service = self.api.get(&core("services"), namespace, name);
+        let service = service.ok_or_else(|| HttpError::NoSuchHost(host.to_owned()))?;
+        let selector = service
+            .pointer("/spec/selector")
+            .filter(|selector| selector.is_object());
+        let selector = selector.ok_or(HttpError::Refused)?;
+        let selector = Selector::from_object(&serde_json::json!({"matchLabels": selector}));
+        let selector = selector.map_err(|error| HttpError::Other(error.into()))?;
+        let pods = self.api.list(&core("pods"), Some(namespace));
+        let ready = |pod: &&Arc<Value>| {
+            object::condition(pod, "Ready").and_then(|entry| entry.get("status")?.as_str()) == Some("True")
+        };
+        let pod = pods
+            .iter()
+            .filter(|pod| selector.matches(object::labels(pod)))
+            .find(ready);
+        let pod = pod.ok_or(HttpError::Refused)?;
+        let ip = pod
+            .pointer("/status/podIP")
+            .and_then(Value::as_str)
+            .ok_or(HttpError::Refused)?;
+        let target = target_port(&service, pod, port).ok_or(HttpError::Refused)?;
+        Ok((ip.to_owned(), target))
+    }
+}
+
+fn authority(uri: &Uri) -> Result<(String, u16), HttpError> {
+    let host = uri
+        .host()
+        .unwrap_or_default()
+        .trim_end_matches('.')
+        .to_ascii_lowercase();
+    if host.is_empty() {
+        return Err(HttpError::Other(
+            format!("no host in request URL {:?}", uri.path()).into(),
+        ));
+    }
+    let default = if uri.scheme_str() == Some("https") {
+        443
+    } else {
+        80
+    };
+    Ok((host, uri.port_u16().unwrap_or(default)))
+}
+
+/// A Service port's `targetPort`: a number, or the name of a container's port.
+fn target_port(service: &Value, pod: &Value, port: u16) -> Option<u16> {
+    let ports = service.pointer("/spec/ports")?.as_array()?;
+    let entry = ports
+        .iter()
+        .find(|entry| entry.get("port").and_then(Value::as_u64) == Some(u64::from(port)))?;
+    match entry.get("targetPort") {
+        None => Some(port),
+        Some(Value::String(name)) => {
+            let containers = pod.pointer("/spec/containers")?.as_array()?;
+            let ports = containers
+                .iter()
+                .filter_map(|container| container.get("ports")?.as_array())
+                .flatten();
+            let named = ports
+                .into_iter()
+                .find(|entry| entry.get("name").and_then(Value::as_str) == Some(name));
+            named?
+                .get("containerPort")?
+                .as_u64()
+                .and_then(|number| u16::try_from(number).ok())
+        }
+        Some(number) => number.as_u64().and_then(|number| u16::try_from(number).ok()),
+    }
+}
+
+/// Closes a port when dropped.
+struct Closing {
+    state: std::sync::Weak<Mutex<State>>,
+    key: (String, u16),
+    id: u64,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let Some(state) = self.state.upgrade() else { return };
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        // A restarted pod may have taken the port over already.
+        if state.ports.get(&self.key).is_some_and(|(id, _)| *id == self.id) {
+            state.ports.remove(&self.key);
+        }
+    }
+}

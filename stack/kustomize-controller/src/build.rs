@@ -1,0 +1,222 @@
+//! Stage: from the tree to the objects to apply. Pure but for reading the tree.
+
+use flux_api::{
+    Kustomization,
+    kustomization::{GROUP, Selector, SubstituteStrategy},
+};
+use kube::ResourceExt;
+use kustomize::flux::{self, Substitution};
+use manifest::{
+    labels,
+    object::{self, map_at},
+};
+use regex::Regex;
+use serde_json::{Value, json};
+use ssa::{Mark, is_marked};
+
+use crate::{Config, files::Tree, variables::Variables};
+
+const SUBSTITUTE_DISABLED: Mark = ("kustomize.toolkit.fluxcd.io/substitute", "disabled");
+
+/// What is to be applied.
+pub(crate) struct Built {
+    pub(crate) objects: Vec<Value>,
+    /// Digest of the manifests as kustomize wrote them.
+    pub(crate) digest: String,
+}
+
+/// Builds the directory of the tree and prepares its objects for this Kustomization.
+pub(crate) fn build(
+    object: &Kustomization,
+    tree: &Tree,
+    variables: &Variables,
+    config: &Config,
+) -> Result<Built, String> {
+    let spec = serde_json::to_value(&object.spec).map_err(|error| error.to_string())?;
+    let documents = flux::build(tree, tree.start(), &spec).map_err(|error| error.to_string())?;
+    let strategy = object
+        .spec
+        .post_build
+        .as_ref()
+        .and_then(|post_build| post_build.substitute_strategy);
+    let how = Substitution {
+        strict: config.strict_substitution,
+        always: strategy == Some(SubstituteStrategy::Always),
+    };
+    let documents = if object.spec.post_build.is_some() {
+        let substituted = documents
+            .iter()
+            .map(|document| substitute(document, variables, how));
+        substituted.collect::<Result<Vec<_>, _>>()?
+    } else {
+        documents
+    };
+    let text = kustomize::to_yaml(&documents);
+    let digest = format!("sha256:{}", stdx::sha256_hex(text.as_bytes()));
+    let mut objects = Vec::new();
+    for document in documents {
+        flatten(document, &mut objects);
+    }
+    for built in &mut objects {
+        ssa::normalize::normalize(built);
+        add_metadata(built, object);
+    }
+    Ok(Built { objects, digest })
+}
+
+fn substitute(document: &Value, variables: &Variables, how: Substitution) -> Result<Value, String> {
+    match variables {
+        Ok(variables) => flux::substitute(document, variables, how).map_err(|error| error.to_string()),
+        // What opts out of substitution does not care that there are no variables.
+        Err(_) if is_marked(document, &[SUBSTITUTE_DISABLED]) => Ok(document.clone()),
+        Err(error) => {
+            let name = flux::short_id(document);
+            Err(format!("post build failed for '{name}': {error}"))
+        }
+    }
+}
+
+/// Lists become their items; what configures kustomize is no object.
+fn flatten(document: Value, objects: &mut Vec<Value>) {
+    let (group, _) = manifest::split_api_version(object::api_version(&document));
+    if group == "kustomize.config.k8s.io" || object::kind(&document).is_empty() {
+        return;
+    }
+    if let (true, Some(items)) = (
+        object::kind(&document).ends_with("List"),
+        document.get("items").and_then(Value::as_array),
+    ) {
+        items.iter().for_each(|item| flatten(item.clone(), objects));
+        return;
+    }
+    objects.push(document);
+}
+
+/// The labels that say whose an object is.
+pub(crate) fn owner_labels(name: &str, namespace: &str) -> [(String, String); 2] {
+    [
+        (format!("{GROUP}/name"), name.to_owned()),
+        (format!("{GROUP}/namespace"), namespace.to_owned()),
+    ]
+}
+
+fn add_metadata(built: &mut Value, owner: &Kustomization) {
+    let namespace = owner.namespace().unwrap_or_default();
+    let common = owner.spec.common_metadata.clone().unwrap_or_default();
+    let labels = map_at(built, &["metadata", "labels"]);
+    for (key, value) in owner_labels(&owner.name_any(), &namespace) {
+        labels.insert(key, json!(value));
+    }
+    for (key, value) in common.labels.into_iter().flatten() {
+        labels.insert(key, json!(value));
+    }
+    if let Some(annotations) = common.annotations.filter(|annotations| !annotations.is_empty()) {
+        let target = map_at(built, &["metadata", "annotations"]);
+        target.extend(annotations.into_iter().map(|(key, value)| (key, json!(value))));
+    }
+}
+
+/// The objects that a selector means.
+pub(crate) fn matching<'a>(selector: &Selector, objects: &'a [Value]) -> Result<Vec<&'a Value>, String> {
+    let pattern = |text: &Option<String>| {
+        let text = text.as_deref().filter(|text| !text.is_empty());
+        let anchored = text.map(|text| Regex::new(&format!("^(?:{text})$")));
+        anchored.transpose().map_err(|error| error.to_string())
+    };
+    let selected = |text: &Option<String>| {
+        let text = text.as_deref().unwrap_or_default();
+        labels::Selector::parse(text).map_err(|error| error.to_string())
+    };
+    let fits =
+        |pattern: &Option<Regex>, text: &str| pattern.as_ref().is_none_or(|regex| regex.is_match(text));
+    let (group, version, kind) = (
+        pattern(&selector.group)?,
+        pattern(&selector.version)?,
+        pattern(&selector.kind)?,
+    );
+    let (name, namespace) = (pattern(&selector.name)?, pattern(&selector.namespace)?);
+    let (with_labels, with_annotations) = (
+        selected(&selector.label_selector)?,
+        selected(&selector.annotation_selector)?,
+    );
+    let all = objects.iter().filter(|object| {
+        let (own_group, own_version) = manifest::split_api_version(object::api_version(object));
+        fits(&group, own_group)
+            && fits(&version, own_version)
+            && fits(&kind, object::kind(object))
+            && fits(&name, object::name(object))
+            && fits(&namespace, object::namespace(object))
+            && with_labels.matches(object::labels(object))
+            && with_annotations.matches(object::annotations(object))
+    });
+    Ok(all.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(spec: Value) -> Kustomization {
+        let mut all =
+            json!({"interval": "1h", "prune": true, "sourceRef": {"kind": "GitRepository", "name": "x"}});
+        for (key, value) in spec.as_object().unwrap() {
+            all[key] = value.clone();
+        }
+        serde_json::from_value(json!({
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+            "metadata": {"name": "app", "namespace": "flux"}, "spec": all,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn lists_are_flattened_and_configuration_is_dropped() {
+        let config_map =
+            |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
+        let mut objects = Vec::new();
+        flatten(
+            json!({"apiVersion": "v1", "kind": "List", "items": [config_map("a"), config_map("b")]}),
+            &mut objects,
+        );
+        flatten(
+            json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}),
+            &mut objects,
+        );
+        flatten(Value::Null, &mut objects);
+        assert_eq!(objects, [config_map("a"), config_map("b")]);
+    }
+
+    #[test]
+    fn objects_say_whose_they_are() {
+        let mut object = json!({"kind": "ConfigMap", "metadata": {"name": "a"}});
+        let owner = owner(json!({"commonMetadata": {"labels": {"team": "x"}, "annotations": {"a": "b"}}}));
+        add_metadata(&mut object, &owner);
+        assert_eq!(
+            object["metadata"],
+            json!({"name": "a", "annotations": {"a": "b"}, "labels": {
+                "kustomize.toolkit.fluxcd.io/name": "app",
+                "kustomize.toolkit.fluxcd.io/namespace": "flux",
+                "team": "x",
+            }})
+        );
+    }
+
+    #[test]
+    fn selectors_match_whole_words() {
+        let objects = [
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "labels": {"a": "b"}}}),
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web-2"}}),
+        ];
+        let named = Selector {
+            kind: Some("Deploy.*".to_owned()),
+            name: Some("web".to_owned()),
+            ..Selector::default()
+        };
+        assert_eq!(matching(&named, &objects).unwrap(), [&objects[0]]);
+        let labelled = Selector {
+            label_selector: Some("a!=b".to_owned()),
+            ..Selector::default()
+        };
+        assert_eq!(matching(&labelled, &objects).unwrap(), [&objects[1]]);
+    }
+}

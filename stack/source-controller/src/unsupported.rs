@@ -1,0 +1,42 @@
+//! What users may ask for and this controller does not do yet: said in the status, never passed over.
+
+use flux_api::{GitRepositorySpec, Reason, source::GitProvider};
+use flux_runtime::Failure;
+
+// DIFFERENCE: upstream does all of this and has no such reason.
+const NOT_IMPLEMENTED: Reason = Reason("NotImplemented");
+
+/// A failure that stays until the user changes the object.
+pub(crate) fn failure(what: &str) -> Failure {
+    Failure::stalled(
+        NOT_IMPLEMENTED,
+        format!("{what} is not implemented by this controller"),
+    )
+}
+
+/// Refuses an object that asks for something else than what would be done.
+pub(crate) fn check(spec: &GitRepositorySpec) -> Result<(), Failure> {
+    let provider = spec.provider.filter(|it| *it != GitProvider::Generic);
+    let asked = [
+        (spec.url.starts_with("ssh://"), "Git over SSH (spec.url)"),
+        (provider.is_some(), "authentication by a provider (spec.provider)"),
+        (spec.proxy_secret_ref.is_some(), "a proxy (spec.proxySecretRef)"),
+        (spec.verify.is_some(), "verification of signatures (spec.verify)"),
+        (
+            spec.include.as_ref().is_some_and(|it| !it.is_empty()),
+            "including other sources (spec.include)",
+        ),
+        (
+            spec.recurse_submodules == Some(true),
+            "fetching submodules (spec.recurseSubmodules)",
+        ),
+        (
+            spec.sparse_checkout.as_ref().is_some_and(|it| !it.is_empty()),
+            "sparse checkout (spec.sparseCheckout)",
+        ),
+    ];
+    match asked.into_iter().find(|(asked, _)| *asked) {
+        Some((_, what)) => Err(failure(what)),
+        None => Ok(()),
+    }
+}

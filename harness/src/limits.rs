@@ -37,3 +37,6 @@ pub(crate) const LOG_LINES: usize = 12;
 
 /// Secret values shorter than this are not searched for: `true` or `admin` would be found everywhere.
 pub(crate) const SECRET_BYTES_MIN: usize = 8;
+
+/// Differences shown of each area of a corpus.
+pub(crate) const DIFFERENCES_SHOWN: usize = 3;

@@ -1,5 +1,7 @@
 //! Which APIs there are, and the paths beside them.
 
+mod documents;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -17,6 +19,9 @@ pub(crate) fn serve(core: &Core, request: &Incoming) -> Outcome<Reply> {
         "/healthz" | "/livez" | "/readyz" => return Ok(Reply::text(200, "ok")),
         "/version" => return Ok(object(version(core))),
         _ => {}
+    }
+    if let Some(document) = documents::document(core, path) {
+        return Ok(object(document));
     }
     Ok(Reply::text(404, "404 page not found\n"))
 }

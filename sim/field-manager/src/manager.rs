@@ -28,6 +28,18 @@ pub struct FieldManager<'a> {
     pub empty: Result<&'a Value, &'a str>,
 }
 
+/// How a configuration is applied.
+#[derive(Clone, Copy)]
+struct Apply<'a> {
+    config: &'a Value,
+    manager: &'a str,
+    force: bool,
+    now: Timestamp,
+}
+
+/// The new object, and the owners, each where it is another than before.
+type Applied = (Option<Value>, Option<Managed>);
+
 /// `namespace/name; group/version, Kind=kind`.
 fn describe(object: &Value) -> String {
     let of_metadata = |name: &str| {
@@ -186,7 +198,16 @@ impl FieldManager<'_> {
         if gvk != describe_version(self.api_version, self.kind) {
             return Err(ApplyError::BadRequest(format!("invalid object type: {gvk}")));
         }
-        let (mut object, managed) = self.apply_as(before, config, managed, manager, force, now)?;
+        let (mut object, managed) = self.apply_as(
+            before,
+            managed,
+            Apply {
+                config,
+                manager,
+                force,
+                now,
+            },
+        )?;
         if manager == "kubectl"
             && let Some(text) = last_applied::refreshed(object.as_ref().unwrap_or(before), config)
         {
@@ -215,17 +236,9 @@ impl FieldManager<'_> {
     }
 
     /// Applies, forgiving `kubectl` conflicts with itself. Returns the object and its owners where they are others.
-    fn apply_as(
-        &self,
-        live: &Value,
-        config: &Value,
-        managed: Managed,
-        manager: &str,
-        force: bool,
-        now: Timestamp,
-    ) -> Result<(Option<Value>, Option<Managed>), ApplyError> {
-        let retry = (manager == "kubectl").then(|| managed.clone());
-        let conflicts = match self.apply_once(live, config, managed, manager, force, now) {
+    fn apply_as(&self, live: &Value, managed: Managed, how: Apply<'_>) -> Result<Applied, ApplyError> {
+        let retry = (how.manager == "kubectl").then(|| managed.clone());
+        let conflicts = match self.apply_once(live, managed, how) {
             Err(ApplyError::Conflicts(conflicts)) => conflicts,
             other => return other,
         };
@@ -244,27 +257,20 @@ impl FieldManager<'_> {
             .filter(|conflict| !allowed.has(&conflict.path))
             .collect();
         if left.is_empty() {
-            self.apply_once(live, config, managed, manager, true, now)
+            self.apply_once(live, managed, Apply { force: true, ..how })
         } else {
             Err(ApplyError::Conflicts(left))
         }
     }
 
-    fn apply_once(
-        &self,
-        live: &Value,
-        config: &Value,
-        mut managed: Managed,
-        manager: &str,
-        force: bool,
-        now: Timestamp,
-    ) -> Result<(Option<Value>, Option<Managed>), ApplyError> {
+    fn apply_once(&self, live: &Value, mut managed: Managed, how: Apply<'_>) -> Result<Applied, ApplyError> {
+        let config = how.config;
         let mut booked = false;
         if managed.is_empty() {
             let empty = self.empty.map_err(|reason| self.refused(reason))?;
             let mut bare = live.clone();
             managed::strip(&mut bare);
-            self.track(empty, &bare, &mut managed, "before-first-apply", now)
+            self.track(empty, &bare, &mut managed, "before-first-apply", how.now)
                 .map_err(|e| {
                     ApplyError::Internal(format!("failed to create manager for existing fields: {e}"))
                 })?;
@@ -289,11 +295,11 @@ impl FieldManager<'_> {
             ))
         })?;
         let versioned = Versioned::borrowed(live, self.api_version);
-        let applier = Owner::new(manager, Operation::Apply, self.api_version, self.subresource);
+        let applier = Owner::new(how.manager, Operation::Apply, self.api_version, self.subresource);
         let identity = applier.identity();
         let applied = self
             .updater()
-            .apply(&versioned, config, &mut managed, applier, force);
+            .apply(&versioned, config, &mut managed, applier, how.force);
         let (object, changed) = applied.map_err(|error| match error {
             UpdateError::Conflicts(conflicts) => ApplyError::Conflicts(conflicts),
             UpdateError::Failed(text) => ApplyError::Internal(text),
@@ -303,7 +309,7 @@ impl FieldManager<'_> {
             if owner.set.is_empty() {
                 managed.remove(&identity);
             } else if object.is_some() {
-                owner.time = Some(now);
+                owner.time = Some(how.now);
             }
         }
         let changed = changed || booked || object.is_some() || !managed::is_sorted(live);

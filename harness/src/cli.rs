@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{
     SnapshotMode, bench,
     event::Summary,
+    limits,
     report::{Json, Junit, Reporter, Terminal, TraceFile},
     run::{self, Options},
     scenario::{Catalogue, Roots, json_schema},
@@ -284,8 +285,22 @@ fn exit_of(summary: &Summary) -> Exit {
 }
 
 fn corpus(dir: &Path, filter: Option<&str>) -> io::Result<Exit> {
-    let _ = (dir, filter);
-    Ok(Exit::Passed)
+    let report = apiserver::corpus::replay(dir, filter)?;
+    for (name, area) in &report.areas {
+        for difference in area.differences.iter().take(limits::DIFFERENCES_SHOWN) {
+            print(&format!(
+                "{name}/{} [{}]: {}\n",
+                difference.case, difference.family, difference.text
+            ));
+        }
+    }
+    print(&format!("{report}\n"));
+    let (_, total) = report.totals();
+    Ok(if total == 0 {
+        Exit::NothingSelected
+    } else {
+        Exit::Passed
+    })
 }
 
 #[expect(clippy::print_stdout, reason = "the program's answer")]

@@ -14,8 +14,8 @@ pub(crate) const SETTLE_WITHIN: Duration = Duration::from_secs(1800);
 /// How long nothing may have been written for the world to count as calm.
 pub(crate) const CALM_AFTER: Duration = Duration::from_secs(60);
 
-/// How long nothing may be written after that: three of the hourly intervals most scenarios use.
-pub(crate) const QUIET_FOR: Duration = Duration::from_secs(3 * 3600);
+/// How long nothing may be written after that: three of the ten-minute intervals that most scenarios use, with jitter.
+pub(crate) const QUIET_FOR: Duration = Duration::from_secs(35 * 60);
 
 /// Observed changes a scenario may cause; a controller that writes in a loop reaches it within a second.
 pub(crate) const CHANGES_MAX: usize = 50_000;
@@ -37,3 +37,6 @@ pub(crate) const LOG_LINES: usize = 12;
 
 /// Secret values shorter than this are not searched for: `true` or `admin` would be found everywhere.
 pub(crate) const SECRET_BYTES_MIN: usize = 8;
+
+/// Differences shown of each area of a corpus.
+pub(crate) const DIFFERENCES_SHOWN: usize = 3;

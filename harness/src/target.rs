@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use edges::Clock;
 use futures::stream::LocalBoxStream;
 use git_server::GitServer;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -27,8 +28,9 @@ pub(crate) const NAMESPACE: &str = "flux-system";
 /// A request that changed something, or tried to.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Write {
-    /// When, in the cluster's time.
-    pub(crate) at: String,
+    /// When, in the cluster's time; the trace writes it beside the entry.
+    #[serde(skip)]
+    pub(crate) at: Timestamp,
     /// As whom.
     pub(crate) user: String,
     pub(crate) verb: String,

@@ -37,7 +37,7 @@ mod tests {
 
     fn write(user: &str, name: &str) -> Write {
         Write {
-            at: String::new(),
+            at: jiff::Timestamp::UNIX_EPOCH,
             user: user.to_owned(),
             verb: "delete".to_owned(),
             group: String::new(),

@@ -1,6 +1,7 @@
 //! The trace of a scenario: JSON lines of steps, writes and events with the cluster's time, in order. The same seed
 //! gives the same bytes.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
 
@@ -28,11 +29,10 @@ impl Trace {
 
     /// Notes that a step begins.
     pub(super) fn step(&mut self, number: usize, step: &Spanned<Step>, session: &Session) {
-        let at = session.clock().now().to_string();
         let line = json!({
             "step": number, "verb": step.value.verb(), "line": step.referenced.line(),
         });
-        self.push(&at, line);
+        self.push(session.clock().now(), line);
     }
 
     /// Notes what was written and which events were recorded since the last call.
@@ -42,32 +42,32 @@ impl Trace {
         }
         let writes = session.cluster.writes(self.writes);
         self.writes += writes.len();
-        let mut entries: Vec<(String, Value)> = writes
+        let mut entries: Vec<(Timestamp, Value)> = writes
             .iter()
-            .map(|write| (write.at.clone(), json!({ "write": write })))
+            .map(|write| (write.at, json!({ "write": write })))
             .collect();
         let history = session.journal.history();
         for seen in &history[self.position.min(history.len())..] {
             if seen.key.kind == "Event" && seen.what != What::Deleted {
                 let text = super::context::describe_event(&seen.object);
                 let count = &seen.object["count"];
-                entries.push((seen.at.to_string(), json!({ "observed": text, "count": count })));
+                entries.push((seen.at, json!({ "observed": text, "count": count })));
             }
         }
         self.position = history.len();
         // Stable: writes of one instant stay in order, before the events of that instant.
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        entries.sort_by_key(|(at, _)| *at);
         for (at, entry) in entries {
-            self.push(&at, entry);
+            self.push(at, entry);
         }
     }
 
-    fn push(&mut self, at: &str, mut line: Value) {
+    fn push(&mut self, at: Timestamp, mut line: Value) {
         if !self.wanted {
             return;
         }
         line["scenario"] = Value::String(self.scenario.clone());
-        line["at"] = Value::String(at.to_owned());
+        line["at"] = Value::String(at.to_string());
         self.lines.push(line.to_string());
     }
 }

@@ -82,7 +82,7 @@ fn write(entry: Entry) -> Write {
         format!("{}/{}", entry.gvr.resource, entry.subresource)
     };
     Write {
-        at: entry.time.to_string(),
+        at: entry.time,
         user: entry.user,
         verb: entry.verb.to_owned(),
         group: entry.gvr.group,

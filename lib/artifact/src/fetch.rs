@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use edges::{Blocking, Clock, Edges, HttpClient, HttpError};
+use edges::{Blocking, Clock, DataDir, Edges, HttpClient, HttpError};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 
@@ -20,6 +20,7 @@ const WAITS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     http: HttpClient,
+    disk: DataDir,
     clock: Clock,
     blocking: Blocking,
     retries: u32,
@@ -80,6 +81,7 @@ impl Fetcher {
     pub fn new(edges: &Edges, retries: u32) -> Self {
         Self {
             http: edges.http.clone(),
+            disk: edges.disk.clone(),
             clock: edges.clock,
             blocking: edges.blocking,
             retries,
@@ -155,7 +157,7 @@ impl Fetcher {
         }
         let disk = |error| Try::Over(FetchError::Disk(error));
         // DIFFERENCE: upstream writes to a named file below /tmp; this one has no name.
-        let mut file = tempfile::tempfile().map_err(disk)?;
+        let mut file = tempfile::tempfile_in(self.disk.path()).map_err(disk)?;
         let mut hasher = digest.algorithm.hasher();
         let mut body = response.into_body();
         while let Some(frame) = body.frame().await {
@@ -205,6 +207,7 @@ mod tests {
         }));
         Fetcher {
             http,
+            disk: DataDir::temporary().unwrap(),
             clock: Clock::starting_at(jiff::Timestamp::UNIX_EPOCH),
             blocking: Blocking::Lockstep,
             retries: 9,

@@ -1,6 +1,7 @@
 //! The storage as a file server.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::{self, Read, Seek, SeekFrom},
     path::{Component, Path, PathBuf},
@@ -42,7 +43,12 @@ fn answer(root: &Path, request: &Request<Bytes>) -> io::Result<Response<Body>> {
     let path = request.uri().path();
     let relative = Path::new(path.trim_start_matches('/'));
     // No percent decoding: the names of artifacts need none, and what is not decoded cannot lead out.
-    if !relative.components().all(|it| matches!(it, Component::Normal(_))) {
+    // Nor are hidden names served: unfinished files and scratch directories have them.
+    let shown = |name: &OsStr| !name.as_encoded_bytes().starts_with(b".");
+    if !relative
+        .components()
+        .all(|it| matches!(it, Component::Normal(name) if shown(name)))
+    {
         return Err(io::ErrorKind::NotFound.into());
     }
     let found = root.join(relative);
@@ -66,6 +72,9 @@ fn listing(directory: &Path) -> io::Result<Response<Body>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
         let slash = if entry.file_type()?.is_dir() { "/" } else { "" };
         names.push(format!("{}{slash}", entry.file_name().to_string_lossy()));
     }
@@ -215,6 +224,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("a")).unwrap();
         fs::write(root.path().join("a/b.tar.gz"), "0123456789").unwrap();
+        fs::write(root.path().join(".tmp1"), "unfinished").unwrap();
         std::os::unix::fs::symlink("/etc/passwd", root.path().join("link")).unwrap();
         let root = root.path();
 
@@ -236,12 +246,14 @@ mod tests {
         }
         let (status, page, _) = get(root, "/", None).await;
         assert_eq!(status, 200);
-        assert!(String::from_utf8(page).unwrap().contains("<a href=\"a/\">a/</a>"));
+        let page = String::from_utf8(page).unwrap();
+        assert!(page.contains("<a href=\"a/\">a/</a>") && !page.contains("tmp1"));
         for path in [
             "/none",
             "/a/none",
             "/a/../a/b.tar.gz",
             "/link",
+            "/.tmp1",
             "/a/b.tar.gz/",
             "/%2e%2e/x",
         ] {

@@ -113,6 +113,25 @@ impl Storage {
         }
     }
 
+    /// Removes what a process that was killed left behind: hidden files and directories at the top.
+    ///
+    /// # Errors
+    /// When one cannot be removed.
+    pub fn sweep(&self) -> io::Result<()> {
+        for entry in fs::read_dir(self.root())? {
+            let entry = entry?;
+            if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// The path of a file of an object: `<kind>/<namespace>/<name>/<file>`.
     pub fn path(kind: &str, namespace: &str, name: &str, file: &str) -> String {
         format!("{}/{namespace}/{name}/{file}", kind.to_lowercase())
@@ -150,7 +169,7 @@ impl Storage {
 
     fn write(&self, target: &Path, tree: &Path, ignore: &Ignore) -> io::Result<(Digest, u64, Timestamp)> {
         // Renaming needs the same file system.
-        let mut file = tempfile::NamedTempFile::new_in(self.root())?;
+        let mut file = tempfile::Builder::new().prefix(".").tempfile_in(self.root())?;
         let mut output = Tee {
             file: file.as_file_mut(),
             hasher: self.algorithm.hasher(),

@@ -18,12 +18,14 @@ impl DataDir {
         Self(Arc::new(Kind::Kept(path.into())))
     }
 
-    /// A new empty directory, deleted with the last clone.
+    /// A new empty directory, deleted with the last clone; in memory where the system offers that, as simulated
+    /// components make and delete thousands of small files.
     ///
     /// # Errors
     /// When the directory cannot be made.
     pub fn temporary() -> io::Result<Self> {
-        Ok(Self(Arc::new(Kind::Temporary(tempfile::tempdir()?))))
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
+        Ok(Self(Arc::new(Kind::Temporary(directory))))
     }
 
     /// Its path.

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use edges::Clock;
+use edges::{Clock, Seed};
 use flux_api::{Time, meta::EVENT_ANNOTATION_PREFIX};
 use kube::Client;
 use manifest::object;
@@ -58,6 +58,10 @@ struct Seen {
     by_content: BTreeMap<Content, (String, u64)>,
 }
 
+/// Controllers begin to count at different numbers, below a millisecond's worth: two of them may speak of objects of one
+/// name at one instant.
+const FIRST_SERIALS: u64 = 1_000_000;
+
 /// What makes two events the same.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Content {
@@ -75,7 +79,10 @@ impl Recorder {
             client,
             clock,
             controller,
-            seen: Mutex::default(),
+            seen: Mutex::new(Seen {
+                written: Seed(0).derive(controller).rng().below(FIRST_SERIALS),
+                by_content: BTreeMap::new(),
+            }),
         }
     }
 

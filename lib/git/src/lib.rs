@@ -8,6 +8,7 @@ mod commit;
 mod context;
 mod error;
 mod limits;
+mod submodule;
 mod transport;
 
 use std::time::Duration;
@@ -21,6 +22,9 @@ use checkout::Work;
 pub use commit::Commit;
 use context::Context;
 pub use error::{Cause, GitError, TransportError};
+
+/// How the names of temporary directories start; one that outlives its process may be deleted.
+pub const SCRATCH_PREFIX: &str = ".git-";
 
 /// What to check out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +83,10 @@ pub struct Checkout {
     pub credentials: Credentials,
     /// What to check out.
     pub reference: Reference,
+    /// Only these directories, relative and without dots, are written; all if there are none.
+    pub directories: Vec<String>,
+    /// Whether submodules are fetched too, with the same credentials.
+    pub submodules: bool,
     /// The revision that is there already: when the server still has it, nothing is fetched.
     pub last_revision: Option<String>,
     /// How long it may take.
@@ -105,7 +113,7 @@ pub enum Outcome {
 }
 
 impl Checkout {
-    /// Checks out into a temporary directory.
+    /// Checks out into a temporary directory on the component's disk.
     ///
     /// # Errors
     /// When the repository or the reference cannot be had.
@@ -121,7 +129,7 @@ impl Checkout {
             url: url.clone(),
             cause: Cause::Deadline,
         };
-        let http = edges.http.clone();
+        let (http, disk) = (edges.http.clone(), edges.disk.clone());
         let work = edges.blocking.run(move |caller| {
             let context = Context {
                 http,
@@ -133,6 +141,7 @@ impl Checkout {
                 context: &context,
                 checkout: &self,
                 url: &url,
+                disk: &disk,
             };
             context.enter(|| work.run())
         });

@@ -99,30 +99,41 @@ impl Tree {
 /// # Errors
 /// When the path is absolute or leads out of the tree.
 pub(crate) fn join(dir: &str, path: &str) -> Result<String, Error> {
-    let outside = || {
-        let path = if path.starts_with('/') {
-            path.to_owned()
-        } else {
-            format!("{}/{path}", shown(dir))
-        };
-        Error::new(format!(
-            "fs-security-constraint read {path}: path '{path}' is not in or below '/'"
-        ))
-    };
-    if path.starts_with('/') {
-        return Err(outside());
-    }
     let mut parts: Vec<&str> = dir.split('/').filter(|part| !part.is_empty()).collect();
+    let mut outside = path.starts_with('/');
+    if outside {
+        parts.clear();
+    }
     for part in path.split('/') {
         match part {
             "" | "." => {}
-            ".." => {
-                parts.pop().ok_or_else(outside)?;
-            }
+            ".." => outside |= parts.pop().is_none(),
             part => parts.push(part),
         }
     }
-    Ok(parts.join("/"))
+    let joined = parts.join("/");
+    if outside {
+        let path = shown(&joined);
+        return Err(Error::new(format!(
+            "fs-security-constraint read {path}: path '{path}' is not in or below '/'"
+        )));
+    }
+    Ok(joined)
+}
+
+/// The way from the first directory to a path that one of the directories names; may lead above the first.
+pub(crate) fn way(dir: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in dir.split('/').chain(path.split('/')) {
+        match (part, parts.last()) {
+            ("" | ".", _) => {}
+            ("..", Some(last)) if *last != ".." => {
+                parts.pop();
+            }
+            (part, _) => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
 
 /// A path as messages show it: absolute, the root of the tree being `/`.

@@ -127,10 +127,13 @@ fn push(kustomization: &mut Map<String, Value>, field: &str, value: Value) {
     }
 }
 
+/// The path of a kustomization file, and its fields.
+type Found = (String, Map<String, Value>);
+
 /// The kustomization file of a directory.
 ///
 /// QUIRK: unknown fields of this one file are dropped, as Flux reads and writes it without looking at them.
-fn find(files: &dyn Files, dir: &str) -> Result<Option<(String, Map<String, Value>)>, Error> {
+fn find(files: &dyn Files, dir: &str) -> Result<Option<Found>, Error> {
     for name in FILE_NAMES {
         let path = join(dir, name);
         let Ok(content) = files.read(&path) else { continue };

@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::{Error, id::Id};
 
+const ORIGIN: &str = "config.kubernetes.io/origin";
+
 /// What a generator does with an object that is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Behavior {
@@ -170,6 +172,9 @@ impl Resource {
 
     /// Adds the entries of `data` and `binaryData` that only the old object has.
     pub(crate) fn merge_data(&mut self, old: &Self) {
+        if let Some(origin) = manifest::object::annotation(&old.value, ORIGIN) {
+            self.set_origin(origin);
+        }
         for field in ["data", "binaryData"] {
             let mut merged = map_of(&old.value, field);
             merged.append(&mut map_of(&self.value, field));
@@ -181,6 +186,12 @@ impl Resource {
                 }
             }
         }
+    }
+
+    /// Notes where the object comes from.
+    pub(crate) fn set_origin(&mut self, origin: &str) {
+        let annotations = manifest::object::map_at(&mut self.value, &["metadata", "annotations"]);
+        annotations.insert(ORIGIN.to_owned(), Value::String(origin.to_owned()));
     }
 
     /// The finished object.

@@ -15,8 +15,11 @@ struct Target<'a> {
     files: &'a dyn Files,
     dir: String,
     spec: Kustomization,
+    file_name: &'static str,
     referrer: Option<&'a Target<'a>>,
     depth: usize,
+    /// The way here from the first directory, when objects are to say where they come from.
+    origin: Option<String>,
 }
 
 /// Builds a directory of the tree.
@@ -25,7 +28,16 @@ pub(crate) fn build(files: &dyn Files, dir: &str) -> Result<Vec<Value>, Error> {
     if !files.is_dir(&dir) {
         return Err(not_a_directory(&dir));
     }
-    let target = Target::load(files, &dir, None)?;
+    let mut target = Target::load(files, &dir, None)?;
+    let metadata = &target.spec.build_metadata;
+    if let Some(other) = metadata.iter().find(|it| *it != "originAnnotations") {
+        return Err(Error::new(format!(
+            "buildMetadata option '{other}' is not supported"
+        )));
+    }
+    if !metadata.is_empty() {
+        target.origin = Some(String::new());
+    }
     if let Some(sort) = target
         .spec
         .sort_options
@@ -64,11 +76,11 @@ fn not_a_directory(dir: &str) -> Error {
 
 impl<'a> Target<'a> {
     fn load(files: &'a dyn Files, dir: &str, referrer: Option<&'a Self>) -> Result<Self, Error> {
-        let mut found = FILE_NAMES.iter().filter_map(|name| {
+        let mut found = FILE_NAMES.into_iter().filter_map(|name| {
             let path = files::join(dir, name).ok()?;
-            files.read(&path).ok()
+            files.read(&path).ok().map(|content| (name, content))
         });
-        let Some(content) = found.next() else {
+        let Some((file_name, content)) = found.next() else {
             return Err(Error::new(format!(
                 "unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory '{}'",
                 files::shown(dir)
@@ -103,8 +115,10 @@ impl<'a> Target<'a> {
             files,
             dir: dir.to_owned(),
             spec,
+            file_name,
             referrer,
             depth,
+            origin: None,
         })
     }
 
@@ -132,13 +146,19 @@ impl<'a> Target<'a> {
             Err(_) if as_file.is_malformed() => return Err(as_file),
             Err(error) => return Err(error.within(within)),
         };
-        self.base(set, &dir).map_err(|error| error.within(within))
+        self.base(set, &dir, path).map_err(|error| error.within(within))
     }
 
     fn file(&self, set: &mut Set, path: &str) -> Result<(), Error> {
         let from = |error: Error| error.within(format!("accumulating resources from '{path}'"));
         let text = files::load_text(self.files, &self.dir, path).map_err(from)?;
-        let resources = load::resources(&text).map_err(|error| from(patches::in_file(error, path)))?;
+        let mut resources = load::resources(&text).map_err(|error| from(patches::in_file(error, path)))?;
+        if let Some(origin) = &self.origin {
+            let origin = format!("path: {}\n", files::way(origin, path));
+            resources
+                .iter_mut()
+                .for_each(|resource| resource.set_origin(&origin));
+        }
         set.append_all(resources)
             .map_err(|error| error.within(format!("merging resources from '{path}'")))
     }
@@ -156,7 +176,10 @@ impl<'a> Target<'a> {
         if path.starts_with('/') {
             return Err(Error::new(format!("new root '{path}' cannot be absolute")));
         }
-        let dir = files::join(&self.dir, path)?;
+        let dir = files::join(&self.dir, path).map_err(|error| {
+            let text = error.to_string().replacen(" read ", " abs ", 1);
+            Error::new(text).within("must build at directory: not a valid directory")
+        })?;
         if self.files.read(&dir).is_ok() {
             let dir = files::shown(&dir);
             return Err(Error::new(format!(
@@ -180,10 +203,18 @@ impl<'a> Target<'a> {
         Ok(dir)
     }
 
-    fn base(&self, set: &mut Set, dir: &str) -> Result<(), Error> {
+    /// The target of a directory that this one names.
+    fn below<'b>(&'b self, dir: &str, path: &str) -> Result<Target<'b>, Error> {
         let shown = files::shown(dir);
         let target = Target::load(self.files, dir, Some(self))
             .map_err(|error| error.within(format!("couldn't make target for path '{shown}'")))?;
+        let origin = self.origin.as_ref().map(|origin| files::way(origin, path));
+        Ok(Target { origin, ..target })
+    }
+
+    fn base(&self, set: &mut Set, dir: &str, path: &str) -> Result<(), Error> {
+        let shown = files::shown(dir);
+        let target = self.below(dir, path)?;
         if target.spec.kind == "Component" {
             return Err(Error::new(format!(
                 "expected kind != 'Component' for path '{shown}'"
@@ -205,8 +236,7 @@ impl<'a> Target<'a> {
             .map_err(|error| Error::new(format!("loader.New {}", quoted(&error))))?;
         let shown = files::shown(&dir);
         let mut built = || {
-            let target = Target::load(self.files, &dir, Some(self))
-                .map_err(|error| error.within(format!("couldn't make target for path '{shown}'")))?;
+            let target = self.below(&dir, path)?;
             if target.spec.kind != "Component" {
                 let kind = &target.spec.kind;
                 let error = format!("expected kind 'Component' for path '{shown}' but got '{kind}'");
@@ -231,7 +261,15 @@ impl<'a> Target<'a> {
             .map(|it| (generate::Kind::Secret, it));
         for (kind, generator) in configs.chain(secrets) {
             let global = spec.generator_options.as_ref();
-            let made = generate::generate(self.files, &self.dir, kind, generator, global)?;
+            let mut made = generate::generate(self.files, &self.dir, kind, generator, global)?;
+            if let Some(origin) = &self.origin {
+                let file = files::way(origin, self.file_name);
+                let by = format!(
+                    "configuredBy:\n  apiVersion: builtin\n  kind: {}Generator\n",
+                    kind.name()
+                );
+                made.set_origin(&format!("configuredIn: {file}\n{by}"));
+            }
             set.absorb(made)
                 .map_err(|error| error.within("merging from generator"))?;
         }

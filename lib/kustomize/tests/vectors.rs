@@ -33,6 +33,11 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "err-duplicate-key",
         "DIFFERENCE: the file is named, not only the line",
     ),
+    (
+        "patch-sm-kind-mismatch",
+        "the node in the message keeps its flow style upstream",
+    ),
+    ("namespace-conflict", "upstream shows its internal annotations"),
 ];
 
 #[test]

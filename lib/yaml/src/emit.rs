@@ -353,7 +353,7 @@ fn analyse(text: &str) -> Analysis {
     Analysis {
         plain: !(edges || break_space || broken || line_breaks || indicators),
         single: !(break_space || broken),
-        block: !(text.ends_with(' ') || broken) && !text.is_empty(),
+        block: !(text.is_empty() || text.ends_with(' ') || broken),
         multiline: line_breaks,
     }
 }

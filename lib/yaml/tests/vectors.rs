@@ -71,15 +71,11 @@ const READ_DIFFERENCES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-fn list<'a>(vectors: &'a Value, key: &str) -> &'a Vec<Value> {
-    vectors[key].as_array().unwrap()
-}
-
 #[test]
 fn writes_as_sigs_yaml() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let mut wrong = Vec::new();
-    for case in list(&vectors, "write") {
+    for case in vectors["write"].as_array().unwrap() {
         let written = yaml::to_string(&case["value"]);
         if written != case["yaml"].as_str().unwrap() {
             wrong.push(similar(case["yaml"].as_str().unwrap(), &written));
@@ -111,7 +107,7 @@ fn without_line(text: &str) -> String {
 fn reads_as_sigs_yaml_and_kyaml() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let mut wrong = Vec::new();
-    for case in list(&vectors, "read") {
+    for case in vectors["read"].as_array().unwrap() {
         let name = case["name"].as_str().unwrap();
         for (dialect, key) in [(Dialect::Kubernetes, "kubernetes"), (Dialect::Kyaml, "kyaml")] {
             let found = match yaml::read(case["in"].as_str().unwrap(), dialect) {

@@ -100,7 +100,7 @@ impl GitServer {
     /// When there is no temporary directory.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
-            directory: Arc::new(tempfile::tempdir()?),
+            directory: Arc::new(in_memory()?),
             state: Arc::new(Mutex::new(State {
                 available: true,
                 repositories: BTreeMap::new(),
@@ -139,8 +139,24 @@ impl GitServer {
     /// # Errors
     /// When there is no such repository or the directory cannot be read.
     pub fn push(&self, repo: &str, branch: &str, tree: &Path, message: &str) -> Result<Oid, Error> {
+        self.push_with_submodules(repo, branch, tree, &[], message)
+    }
+
+    /// As [`GitServer::push`], with commits of other repositories at some paths of the tree, whose parents are
+    /// directories of `tree`. The `.gitmodules` that says where they are found is a file of `tree`.
+    ///
+    /// # Errors
+    /// When there is no such repository or the directory cannot be read.
+    pub fn push_with_submodules(
+        &self,
+        repo: &str,
+        branch: &str,
+        tree: &Path,
+        submodules: &[(&str, Oid)],
+        message: &str,
+    ) -> Result<Oid, Error> {
         checked(branch)?;
-        self.change(repo, tree, |it| it.commit(branch, tree, message))
+        self.change(repo, tree, |it| it.commit(branch, tree, submodules, message))
     }
 
     /// Sets a tag. Returns the name of what it points to: the commit, or the tag object that names the commit.
@@ -314,6 +330,11 @@ impl fmt::Debug for GitServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GitServer").finish_non_exhaustive()
     }
+}
+
+/// A directory in memory where the system offers one: repositories are many small files that live for seconds.
+fn in_memory() -> io::Result<tempfile::TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
 }
 
 /// A path of plain words: what is refused here could leave the server's directory or confuse `git`.

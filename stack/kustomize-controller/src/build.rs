@@ -2,17 +2,21 @@
 
 use flux_api::{
     Kustomization,
-    kustomization::{GROUP, Selector},
+    kustomization::{GROUP, Selector, SubstituteStrategy},
 };
 use kube::ResourceExt;
+use kustomize::flux::{self, Substitution};
 use manifest::{
     labels,
     object::{self, map_at},
 };
 use regex::Regex;
 use serde_json::{Value, json};
+use ssa::{Mark, is_marked};
 
 use crate::{Config, files::Tree, variables::Variables};
+
+const SUBSTITUTE_DISABLED: Mark = ("kustomize.toolkit.fluxcd.io/substitute", "disabled");
 
 /// What is to be applied.
 pub(crate) struct Built {
@@ -28,8 +32,26 @@ pub(crate) fn build(
     variables: &Variables,
     config: &Config,
 ) -> Result<Built, String> {
-    let documents = crate::manifests::build(object, tree, variables, config.strict_substitution)?;
-    let text = yaml::to_documents(&documents);
+    let spec = serde_json::to_value(&object.spec).map_err(|error| error.to_string())?;
+    let documents = flux::build(tree, tree.start(), &spec).map_err(|error| error.to_string())?;
+    let strategy = object
+        .spec
+        .post_build
+        .as_ref()
+        .and_then(|post_build| post_build.substitute_strategy);
+    let how = Substitution {
+        strict: config.strict_substitution,
+        always: strategy == Some(SubstituteStrategy::Always),
+    };
+    let documents = if object.spec.post_build.is_some() {
+        let substituted = documents
+            .iter()
+            .map(|document| substitute(document, variables, how));
+        substituted.collect::<Result<Vec<_>, _>>()?
+    } else {
+        documents
+    };
+    let text = kustomize::to_yaml(&documents);
     let digest = format!("sha256:{}", stdx::sha256_hex(text.as_bytes()));
     let mut objects = Vec::new();
     for document in documents {
@@ -40,6 +62,18 @@ pub(crate) fn build(
         add_metadata(built, object);
     }
     Ok(Built { objects, digest })
+}
+
+fn substitute(document: &Value, variables: &Variables, how: Substitution) -> Result<Value, String> {
+    match variables {
+        Ok(variables) => flux::substitute(document, variables, how).map_err(|error| error.to_string()),
+        // What opts out of substitution does not care that there are no variables.
+        Err(_) if is_marked(document, &[SUBSTITUTE_DISABLED]) => Ok(document.clone()),
+        Err(error) => {
+            let name = flux::short_id(document);
+            Err(format!("post build failed for '{name}': {error}"))
+        }
+    }
 }
 
 /// Lists become their items; what configures kustomize is no object.

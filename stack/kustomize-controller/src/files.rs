@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use kustomize::{Files, ReadError};
 use tempfile::TempDir;
 
 /// An unpacked artifact, deleted when dropped. Nothing outside can be named or reached through links.
@@ -53,25 +54,25 @@ impl Tree {
     }
 }
 
-impl Tree {
-    pub(crate) fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+impl Files for Tree {
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         let Some(real) = self.real(path) else {
-            return Err("no such file or directory".to_owned());
+            return Err(ReadError::NotFound);
         };
         if real.is_dir() {
-            return Err("is a directory".to_owned());
+            return Err(ReadError::IsDirectory);
         }
         fs::read(&real).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-            other => other.to_string(),
+            io::ErrorKind::NotFound => ReadError::NotFound,
+            other => ReadError::Other(other.to_string()),
         })
     }
 
-    pub(crate) fn is_dir(&self, path: &str) -> bool {
+    fn is_dir(&self, path: &str) -> bool {
         self.real(path).is_some_and(|path| path.is_dir())
     }
 
-    pub(crate) fn list(&self, path: &str) -> Vec<String> {
+    fn list(&self, path: &str) -> Vec<String> {
         let real = self.real(path);
         real.as_deref().map(names).unwrap_or_default()
     }
@@ -111,7 +112,7 @@ mod tests {
         std::os::unix::fs::symlink("/etc", directory.path().join("link")).unwrap();
         fs::write(directory.path().join("file"), "x").unwrap();
         let tree = Tree::new(directory, "");
-        assert!(tree.read("link/passwd").is_err());
+        assert_eq!(tree.read("link/passwd"), Err(ReadError::NotFound));
         assert!(!tree.is_dir("link"));
         assert_eq!(tree.read("file"), Ok(b"x".to_vec()));
     }

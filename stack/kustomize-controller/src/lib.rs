@@ -16,7 +16,6 @@ mod expressions;
 mod files;
 mod health;
 mod history;
-mod manifests;
 mod reconcile;
 mod source;
 mod variables;

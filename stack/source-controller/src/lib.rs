@@ -46,6 +46,9 @@ impl Default for Options {
 /// Why the controller does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The storage cannot be used.
+    #[error("unable to initialise storage: {0}")]
+    Storage(#[source] io::Error),
     /// Artifacts cannot be served.
     #[error("unable to serve artifacts on port {port}: {source}")]
     Listen {
@@ -62,7 +65,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Reconciles sources and serves their artifacts, until it is dropped.
 ///
 /// # Errors
-/// When the artifacts cannot be served.
+/// When the artifacts cannot be stored or served.
 pub async fn run(edges: Edges, options: Options) -> Result<(), Error> {
     let storage = Storage::new(
         edges.disk.clone(),
@@ -71,6 +74,7 @@ pub async fn run(edges: Edges, options: Options) -> Result<(), Error> {
         options.digest,
         options.retention,
     );
+    storage.sweep().map_err(Error::Storage)?;
     let port = options.storage_port;
     let files = artifact::service(storage.root().to_owned());
     let serving = edges.listener.serve(port, files);

@@ -52,7 +52,10 @@ pub(super) fn install(api: &ApiServer) -> Result<(), Miss> {
         );
         if code >= 300 {
             let what = format!("{}/{}", object::kind(&manifest), object::name(&manifest));
-            let message = format!("{what} was refused: {}", answer["message"].as_str().unwrap_or_default());
+            let message = format!(
+                "{what} was refused: {}",
+                answer["message"].as_str().unwrap_or_default()
+            );
             return Err(Miss::failed("target.install", message));
         }
     }
@@ -64,7 +67,10 @@ fn path(manifest: &Value) -> Result<String, Miss> {
     let version = object::api_version(manifest);
     let (group, short) = manifest::split_api_version(version);
     let kind = kinds::find_kind(group, short, object::kind(manifest)).ok_or_else(|| {
-        Miss::broken("target.install", format!("no kind {} in {version}", object::kind(manifest)))
+        Miss::broken(
+            "target.install",
+            format!("no kind {} in {version}", object::kind(manifest)),
+        )
     })?;
     let root = if group.is_empty() { "api" } else { "apis" };
     let scope = if kind.namespaced {

@@ -108,12 +108,6 @@ impl Kind {
             ..self
         }
     }
-    const fn returns_deleted(self) -> Self {
-        Self {
-            returns_deleted: true,
-            ..self
-        }
-    }
     const fn stored(self, group: &'static str, version: &'static str) -> Self {
         Self {
             storage: (group, version),

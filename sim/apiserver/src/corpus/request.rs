@@ -1,13 +1,14 @@
 //! From a recorded request to one for this server.
 
 use bytes::Bytes;
+use kube_schema::Document;
 use serde_json::Value;
 
 use super::template::Known;
 use crate::request::{Incoming, Query, unescape};
 
 /// The request of a step; the second member is its user.
-pub(super) fn build(request: &Value, known: &Known) -> Result<(Incoming, String), String> {
+pub(super) fn build(request: &Value, ordered: Option<&Document>, known: &Known) -> Result<(Incoming, String), String> {
     let text = |key: &str| request.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut headers: Vec<(String, String)> = Vec::new();
     for (name, value) in request.get("headers").and_then(Value::as_object).into_iter().flatten() {
@@ -51,14 +52,14 @@ pub(super) fn build(request: &Value, known: &Known) -> Result<(Incoming, String)
         path: unescape(&known.text(path), false),
         query,
         headers,
-        body: body(request, known)?,
+        body: body(request, ordered, known)?,
     };
     Ok((request, user.to_owned()))
 }
 
-fn body(request: &Value, known: &Known) -> Result<Bytes, String> {
-    if let Some(body) = request.get("body") {
-        return Ok(known.value(body).to_string().into());
+fn body(request: &Value, ordered: Option<&Document>, known: &Known) -> Result<Bytes, String> {
+    if let Some(body) = ordered {
+        return Ok(known.document(body).to_text().into());
     }
     if let Some(text) = request.get("bodyText").and_then(Value::as_str) {
         return Ok(known.text(text).into());

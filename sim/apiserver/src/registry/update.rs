@@ -110,6 +110,8 @@ impl Call<'_> {
                 return Err(Failure::invalid(&gvr.group, &gvr.resource, &self.target.name, &[cause]));
             }
             metadata(object).insert("resourceVersion".into(), real.into());
+        } else if asked.parse::<u64>().is_err() {
+            return Err(Failure::plain(format!("strconv.ParseUint: parsing {asked:?}: invalid syntax")));
         } else if asked != real {
             let gvr = &self.target.gvr;
             return Err(Failure::modified(&gvr.group, &gvr.resource, &self.target.name));

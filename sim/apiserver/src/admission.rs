@@ -1,11 +1,14 @@
 //! The steps between a decoded object and the strategy: what the cluster's state says about a write.
 
+mod pods;
+mod pool;
+
 use serde_json::{Value, json};
 
 use crate::{
     call::Call,
     failure::{Cause, Failure, Outcome},
-    names,
+    kinds, names,
     store::Key,
 };
 
@@ -21,6 +24,12 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
         let name = manifest::object::name(object).to_owned();
         manifest::object::map_at(object, &["metadata", "labels"]).insert("kubernetes.io/metadata.name".into(), name.into());
     }
+    if call.resource.is("", "pods") && old.is_none() {
+        pods::mutate(call, object)?;
+    }
+    if old.is_none() && call.resource.is_custom() {
+        definition_stays(call, object)?;
+    }
     Ok(())
 }
 
@@ -32,10 +41,16 @@ pub(crate) fn validate(call: &Call<'_>, object: &Value, old: Option<&Value>) -> 
 
 /// Hands out what only the cluster can: addresses and ports.
 pub(crate) fn allocate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value>) -> Outcome<()> {
-    if call.resource.is(crate::crd::GROUP, "customresourcedefinitions") && call.target.subresource.is_empty() {
-        crate::crd::establish(call, object, old);
+    if !call.resource.is("", "services") || !call.target.subresource.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let mut pool = pool::Services::new(call.core, old);
+    let errors = kinds::allocate(object, old, &mut pool);
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let causes: Vec<Cause> = errors.into_iter().map(|e| Cause { reason: e.reason, field: e.field, message: e.message }).collect();
+    Err(call.invalid(object, &causes))
 }
 
 /// Deletions that are never allowed.
@@ -68,4 +83,14 @@ fn namespace_exists(call: &Call<'_>, object: &Value) -> Outcome<()> {
         format!("namespace {namespace} is being terminated"),
     );
     Err(call.forbidden(name, &detail).with_causes(&[cause]))
+}
+
+/// While a definition goes, its objects only go too.
+fn definition_stays(call: &Call<'_>, object: &Value) -> Outcome<()> {
+    let crate::resource::Model::Custom(definition, _) = &call.resource.model else { return Ok(()) };
+    if !definition.terminating {
+        return Ok(());
+    }
+    let detail = "create not allowed while custom resource definition is terminating";
+    Err(call.forbidden(manifest::object::name(object), detail))
 }

@@ -38,7 +38,7 @@ enum Task {
     Furnish(String),
     /// A namespace that is being deleted.
     Empty(String),
-    /// A definition that is being deleted.
+    /// A definition that waits for its names, or for its end.
     Definition(String),
     /// ClusterRoles that are made of others.
     Aggregate,
@@ -126,8 +126,11 @@ fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
         names::NAMESPACES if event.new.is_some() => {
             tasks.insert(Task::Furnish(event.key.name().to_owned()));
         }
-        names::DEFINITIONS if deleting && event.new.is_some() => {
+        names::DEFINITIONS if event.new.is_some() => {
             tasks.insert(Task::Definition(event.key.name().to_owned()));
+        }
+        names::DEFINITIONS => {
+            tasks.extend(definitions::of_group(core, state).into_iter().map(Task::Definition));
         }
         ROLES => {
             tasks.insert(Task::Aggregate);

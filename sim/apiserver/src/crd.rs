@@ -1,8 +1,10 @@
 //! CustomResourceDefinitions as objects: what the server adds to them when they are written.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use serde_json::{Map, Value, json};
 
-use crate::{call::Call, core::time};
+use crate::core::time;
 
 pub(crate) const GROUP: &str = "apiextensions.k8s.io";
 
@@ -30,52 +32,92 @@ pub(crate) fn hold(object: &mut Value, now: jiff::Timestamp) {
     }
 }
 
-/// Accepts the names and establishes the definition, as the genuine server's controllers do a moment later.
-pub(crate) fn establish(call: &Call<'_>, object: &mut Value, old: Option<&Value>) {
-    fill_names(object);
-    let names = object.pointer("/spec/names").cloned().unwrap_or(Value::Null);
-    let storage: Vec<String> = object
-        .pointer("/spec/versions")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter(|version| version["storage"] == Value::Bool(true))
-        .filter_map(|version| version["name"].as_str().map(str::to_owned))
-        .collect();
-    let now = time(call.now);
-    let mut status = old.and_then(|old| old.get("status")).cloned().unwrap_or_else(|| Value::Object(Map::new()));
-    if status.get("conditions").is_none() {
-        status["conditions"] = json!([
-            condition("NamesAccepted", "NoConflicts", "no conflicts found", &now),
-            condition("Established", "InitialNamesAccepted", "the initial names have been accepted", &now),
-        ]);
+/// The status that the naming and establishing controllers give a definition; `others` are those of its group.
+pub(crate) fn status(object: &Value, others: &[Arc<Value>], now: jiff::Timestamp) -> Value {
+    let mut status = object.get("status").cloned().unwrap_or_else(|| Value::Object(Map::new()));
+    let (accepted, conflict) = accept(object, others);
+    let now = time(now);
+    let established = holds(&status, "Established");
+    let mut conditions: Vec<Value> = status.get("conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+    match conflict {
+        None => {
+            set(&mut conditions, "NamesAccepted", "True", "NoConflicts", "no conflicts found", &now);
+            if !established {
+                let text = "the initial names have been accepted";
+                set(&mut conditions, "Established", "True", "InitialNamesAccepted", text, &now);
+            }
+        }
+        Some((reason, text)) => {
+            set(&mut conditions, "NamesAccepted", "False", reason, &text, &now);
+            if !established {
+                set(&mut conditions, "Established", "False", "NotAccepted", "not all names are accepted", &now);
+            }
+        }
     }
-    status["acceptedNames"] = names;
-    let mut versions: Vec<String> = status
-        .get("storedVersions")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|version| version.as_str().map(str::to_owned))
-        .collect();
-    versions.extend(storage.into_iter().filter(|version| !versions.contains(version)).collect::<Vec<_>>());
-    status["storedVersions"] = versions.into();
-    object["status"] = status;
+    status["conditions"] = conditions.into();
+    status["acceptedNames"] = accepted;
+    status
 }
 
-fn condition(kind: &str, reason: &str, message: &str, now: &str) -> Value {
-    json!({"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message})
+fn holds(status: &Value, kind: &str) -> bool {
+    let conditions = status.get("conditions").and_then(Value::as_array);
+    conditions.into_iter().flatten().any(|entry| entry["type"] == kind && entry["status"] == "True")
 }
 
-/// Singular and list kind follow from the kind.
-fn fill_names(object: &mut Value) {
-    let names = manifest::object::map_at(object, &["spec", "names"]);
-    let kind = names.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let empty = |names: &Map<String, Value>, key: &str| names.get(key).and_then(Value::as_str).is_none_or(str::is_empty);
-    if empty(names, "singular") {
-        names.insert("singular".into(), kind.to_lowercase().into());
+fn set(conditions: &mut Vec<Value>, kind: &str, value: &str, reason: &str, message: &str, now: &str) {
+    let next = json!({"type": kind, "status": value, "lastTransitionTime": now, "reason": reason, "message": message});
+    match conditions.iter_mut().find(|entry| entry["type"] == kind) {
+        Some(entry) => {
+            let kept = (entry["status"] == value).then(|| entry["lastTransitionTime"].clone());
+            *entry = next;
+            if let Some(kept) = kept {
+                entry["lastTransitionTime"] = kept;
+            }
+        }
+        None => conditions.push(next),
     }
-    if empty(names, "listKind") {
-        names.insert("listKind".into(), format!("{kind}List").into());
+}
+
+/// The names that nobody else has, and the first conflict.
+fn accept(object: &Value, others: &[Arc<Value>]) -> (Value, Option<(&'static str, String)>) {
+    let mut resources: BTreeSet<String> = BTreeSet::new();
+    let mut kinds: BTreeSet<String> = BTreeSet::new();
+    let text = |names: &Value, key: &str| names.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let list = |names: &Value, key: &str| -> Vec<String> {
+        let list = names.get(key).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    for names in others.iter().filter_map(|other| other.pointer("/status/acceptedNames")) {
+        resources.extend([text(names, "plural"), text(names, "singular")]);
+        resources.extend(list(names, "shortNames"));
+        kinds.extend([text(names, "kind"), text(names, "listKind")]);
     }
+    let wanted = object.pointer("/spec/names").cloned().unwrap_or_else(|| json!({}));
+    let mut accepted = object.pointer("/status/acceptedNames").cloned().unwrap_or_else(|| json!({}));
+    let mut conflict = None;
+    for (key, taken, reason) in [
+        ("plural", &resources, "PluralConflict"),
+        ("singular", &resources, "SingularConflict"),
+        ("shortNames", &resources, "ShortNamesConflict"),
+        ("kind", &kinds, "KindConflict"),
+        ("listKind", &kinds, "ListKindConflict"),
+    ] {
+        let names = if key == "shortNames" { list(&wanted, key) } else { vec![text(&wanted, key)] };
+        match names.iter().find(|name| !name.is_empty() && taken.contains(*name)) {
+            Some(name) => {
+                conflict = conflict.or_else(|| Some((reason, format!("{name:?} is already in use"))));
+            }
+            None => copy(&mut accepted, &wanted, key),
+        }
+    }
+    copy(&mut accepted, &wanted, "categories");
+    (accepted, conflict)
+}
+
+fn copy(into: &mut Value, from: &Value, key: &str) {
+    let Some(members) = into.as_object_mut() else { return };
+    match from.get(key) {
+        Some(value) => members.insert(key.to_owned(), value.clone()),
+        None => members.remove(key),
+    };
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     call::{Call, Validation},
+    custom,
     failure::{Failure, Outcome},
     media,
     resource::Model,
@@ -43,10 +44,21 @@ impl Call<'_> {
         }
         let mut object = document.to_value();
         let mut findings = document.duplicates();
-        if let Model::Custom(_, version) = &self.resource.model
-            && !version.preserve
-        {
-            findings.extend(kube_schema::prune(typed.schema, typed.ty, &mut object)?);
+        let Model::Custom(definition, _) = &self.resource.model else { return Ok((findings, object)) };
+        let (group, name) = manifest::split_api_version(manifest::object::api_version(&object));
+        match definition.version(name).filter(|_| group == definition.group) {
+            Some(version) => {
+                if !version.preserve {
+                    findings.extend(kube_schema::prune(&version.typed.0, version.typed.1, &mut object)?);
+                }
+                custom::drop_nulls(version, &mut object);
+            }
+            None => {
+                // Of a version without a schema nothing is known.
+                let members = object.as_object().into_iter().flatten().map(|(name, _)| name);
+                let unknown = members.filter(|name| !matches!(name.as_str(), "apiVersion" | "kind" | "metadata"));
+                findings.extend(unknown.map(|name| format!("unknown field \"{name}\"")));
+            }
         }
         Ok((findings, object))
     }

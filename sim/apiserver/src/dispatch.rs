@@ -18,6 +18,7 @@ use crate::{
     registry::Plan,
     request::{self, Incoming, Route, Target, Verb},
     server::authenticate,
+    strategy,
     user::User,
 };
 
@@ -75,7 +76,7 @@ pub(crate) fn serve(core: &mut Core, request: &Incoming, user: Option<&User>, no
 fn serve_resource(core: &mut Core, request: &Incoming, target: Target, user: &User, now: Timestamp) -> Outcome<Reply> {
     access::authorize(core, user, &target)?;
     let Some(resource) = core.resolve(&target.gvr) else {
-        return Ok(discovery::missing(core, request, &target));
+        return discovery::missing(core, &target);
     };
     let scoped = !target.namespace.is_empty();
     if scoped && !resource.namespaced || target.tail {
@@ -105,6 +106,7 @@ fn serve_resource(core: &mut Core, request: &Incoming, target: Target, user: &Us
     let (encoding, form) = media::negotiate(request.header("accept"), resource.is_custom())?;
     let before = core.revision();
     let mut call = Call::new(core, resource, target, user, request, now);
+    call.warnings.extend(strategy::deprecation(&call.resource));
     let result = run(&mut call, &form);
     let (target, warnings, dry_run) = (call.target, call.warnings, call.dry_run);
     let reply = match result {

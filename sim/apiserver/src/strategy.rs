@@ -91,7 +91,12 @@ pub(crate) fn validate(resource: &Resource, subresource: &str, new: &Value, old:
         Model::Custom(..) if resource.namespaced => &CUSTOM,
         Model::Custom(..) => &CUSTOM_CLUSTER,
     };
-    let own = kinds::validate(kind, subresource, new, old);
+    let mut own = kinds::validate(kind, subresource, new, old);
+    if resource.is_custom() && old.is_some() && !own.is_empty() {
+        // Custom metadata is judged three times: as an update, as an update once more, and by itself.
+        own.extend(own.clone());
+        own.extend(kinds::validate(kind, subresource, new, None));
+    }
     let mut causes: Vec<Cause> =
         own.into_iter().map(|error| Cause { reason: error.reason, field: error.field, message: error.message }).collect();
     if let Model::Custom(_, version) = &resource.model {
@@ -140,10 +145,21 @@ const CUSTOM_CLUSTER: Kind = Kind { namespaced: false, ..CUSTOM };
 
 /// Warnings about an accepted object.
 pub(crate) fn warnings(resource: &Resource, new: &Value, old: Option<&Value>) -> Vec<String> {
-    let _ = (new, old);
+    let _ = (resource, new, old);
+    Vec::new()
+}
+
+/// The warning that every request to a deprecated version gets.
+pub(crate) fn deprecation(resource: &Resource) -> Option<String> {
     match &resource.model {
-        Model::Builtin(_) => Vec::new(),
-        Model::Custom(_, version) => version.warning.clone().into_iter().collect(),
+        Model::Builtin(_) if resource.is("", "endpoints") => {
+            Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned())
+        }
+        Model::Builtin(_) if resource.is("", "componentstatuses") => {
+            Some("v1 ComponentStatus is deprecated in v1.19+".to_owned())
+        }
+        Model::Builtin(_) => None,
+        Model::Custom(_, version) => version.warning.clone(),
     }
 }
 
@@ -210,8 +226,9 @@ pub(crate) fn grace(object: &Value, asked: Option<i64>) -> i64 {
 
 /// What a deletion without a policy does to dependents.
 pub(crate) fn default_propagation(resource: &Resource) -> &'static str {
-    // Old API versions orphaned; every served one collects in the background.
-    if resource.is("", "replicationcontrollers") { "Orphan" } else { "Background" }
+    // The oldest kinds keep what they did before there was a collector.
+    let orphans = resource.is("", "replicationcontrollers") || resource.is("batch", "jobs");
+    if orphans { "Orphan" } else { "Background" }
 }
 
 fn set_generation(object: &mut Value, generation: i64) {

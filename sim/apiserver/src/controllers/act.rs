@@ -20,6 +20,7 @@ use crate::{
 pub(crate) struct Actor {
     user: User,
     now: Timestamp,
+    agent: &'static str,
 }
 
 impl Actor {
@@ -28,6 +29,7 @@ impl Actor {
         Self {
             user: User::service_account("kube-system", name),
             now,
+            agent: "kube-controller-manager",
         }
     }
 
@@ -36,6 +38,7 @@ impl Actor {
         Self {
             user: User::new("system:apiserver", &["system:masters"]),
             now,
+            agent: "kube-apiserver",
         }
     }
 
@@ -76,13 +79,19 @@ impl Actor {
         self.call(core, "POST", collection, "application/json", body)
     }
 
+    /// Replaces the status of an object in a collection.
+    pub(crate) fn replace_status(&self, core: &mut Core, collection: &str, object: &Value) -> bool {
+        let path = format!("{collection}/{}/status", object::name(object));
+        self.call(core, "PUT", &path, "application/json", object)
+    }
+
     fn call(&self, core: &mut Core, method: &str, path: &str, content_type: &str, body: &Value) -> bool {
         let request = Incoming {
             method: method.to_owned(),
             path: path.to_owned(),
             query: Query::default(),
             headers: vec![
-                ("user-agent".to_owned(), "kube-controller-manager".to_owned()),
+                ("user-agent".to_owned(), self.agent.to_owned()),
                 ("content-type".to_owned(), content_type.to_owned()),
             ],
             body: Bytes::from(body.to_string()),

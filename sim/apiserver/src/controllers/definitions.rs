@@ -1,5 +1,7 @@
 //! A deleted CustomResourceDefinition takes its objects along before it goes.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use manifest::object;
 use serde_json::Value;
@@ -14,6 +16,7 @@ pub(crate) fn clean_up(core: &mut Core, now: Timestamp, name: &str) {
         return;
     };
     if object::deletion_timestamp(&definition).is_empty() {
+        establish(core, now, &definition);
         return;
     }
     // The server itself cleans up, with all rights.
@@ -57,4 +60,34 @@ pub(crate) fn clean_up(core: &mut Core, now: Timestamp, name: &str) {
         }
     }
     core.remove(&resource, &key);
+}
+
+/// Accepts the names of a definition and establishes it.
+fn establish(core: &mut Core, now: Timestamp, definition: &Value) {
+    let group = definition.pointer("/spec/group").and_then(Value::as_str).unwrap_or_default();
+    let name = object::name(definition);
+    let others: Vec<Arc<Value>> = core
+        .table(names::DEFINITIONS)
+        .values()
+        .filter(|other| other.pointer("/spec/group").and_then(Value::as_str) == Some(group))
+        .filter(|other| object::name(other) != name)
+        .cloned()
+        .collect();
+    let status = crd::status(definition, &others, now);
+    if definition.get("status") == Some(&status) {
+        return;
+    }
+    let mut next = definition.clone();
+    next["status"] = status;
+    Actor::server(now).replace_status(core, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &next);
+}
+
+/// The definitions of a group, which may wait for a name.
+pub(super) fn of_group(core: &Core, definition: &Value) -> Vec<String> {
+    let group = definition.pointer("/spec/group");
+    core.table(names::DEFINITIONS)
+        .values()
+        .filter(|other| other.pointer("/spec/group") == group)
+        .map(|other| object::name(other).to_owned())
+        .collect()
 }

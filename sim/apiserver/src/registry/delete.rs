@@ -43,6 +43,9 @@ impl Call<'_> {
         let key = self.key();
         self.stored()?;
         admission::delete(self, &key)?;
+        if self.resource.is("batch", "jobs") && options.propagation.is_none() && options.orphan.is_none() {
+            self.warn("child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning");
+        }
         match self.delete_object(&key, &options)? {
             Deleted::Kept(object) => Ok((200, object)),
             Deleted::Gone(object) if strategy::returns_deleted(&self.resource) => Ok((200, object)),

@@ -160,6 +160,9 @@ impl Call<'_> {
     ) -> Value {
         meta.insert("resourceVersion".into(), revision.to_string().into());
         let bare = !self.resource.is_custom();
+        if !bare {
+            meta.entry("continue").or_insert_with(|| "".into());
+        }
         let items: Vec<Value> = items.map(|item| list_item(&item, bare)).collect();
         json!({
             "kind": self.resource.list_kind(),

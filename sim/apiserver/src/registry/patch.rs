@@ -119,6 +119,17 @@ impl Call<'_> {
     fn read_back(&mut self, patched: &Document, mut findings: Vec<String>, typed: strategy::Typed<'_>) -> Outcome<Value> {
         let text = patched.to_text();
         let unreadable = |problem: &str| refusal(kube_patch::PatchError::unreadable(&text, problem));
+        let value = patched.to_value();
+        let (own_version, own_kind) = (manifest::object::api_version(&value), manifest::object::kind(&value));
+        let typed = match (typed.custom, own_kind) {
+            (true, "") => return Err(unreadable(&format!("Object 'Kind' is missing in '{text}'"))),
+            (true, _) | (false, "") => typed,
+            // The text is read as what it says it is.
+            (false, _) => match strategy::builtin(own_version, own_kind) {
+                Some(typed) => typed,
+                None => return Err(unreadable(&no_kind(own_version, own_kind))),
+            },
+        };
         let (more, object) = self.read_as(patched, typed).map_err(|problem| unreadable(&problem))?;
         findings.extend(more);
         match self.validation {
@@ -138,7 +149,6 @@ impl Call<'_> {
         let stored = self.core.stored(&self.resource.table, &key);
         let Some(stored) = stored else { return self.create_by_apply(&applied) };
         let live = view(&self.resource, &stored);
-        self.check_apply_uid(&live, &applied)?;
         let merged = fields::apply(self, Some(&live), &applied)?;
         let mut object = merged.unwrap_or_else(|| (*live).clone());
         self.check_namespace(&mut object)?;
@@ -164,16 +174,12 @@ impl Call<'_> {
         self.drop_duplicate_owners(&mut object);
         Ok((201, self.insert(object)?))
     }
+}
 
-    fn check_apply_uid(&self, live: &Value, applied: &Value) -> Outcome<()> {
-        let (asked, real) = (manifest::object::uid(applied), manifest::object::uid(live));
-        if asked.is_empty() || asked == real {
-            return Ok(());
-        }
-        Err(self.conflict(&format!(
-            "uid mismatch: the provided object specified uid {asked}, and the existing object has uid {real}"
-        )))
-    }
+fn no_kind(api_version: &str, kind: &str) -> String {
+    format!(
+        "no kind {kind:?} is registered for version {api_version:?} in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\""
+    )
 }
 
 pub(crate) fn refusal(error: kube_patch::PatchError) -> Box<Failure> {

@@ -76,7 +76,7 @@ impl Call<'_> {
         let subresource = self.target.subresource.clone();
         admission::mutate(self, &mut object, Some(live))?;
         self.check_revision(live, &mut object)?;
-        keep_system_fields(live, &mut object);
+        keep_system_fields(live, &mut object, resource.is_custom());
         strategy::prepare_update(&resource, &subresource, &mut object, live);
         let causes = strategy::validate(&resource, &subresource, &object, Some(live));
         if !causes.is_empty() {
@@ -144,14 +144,14 @@ impl Call<'_> {
 }
 
 /// What no client can change.
-fn keep_system_fields(live: &Value, object: &mut Value) {
+fn keep_system_fields(live: &Value, object: &mut Value, custom: bool) {
     let old = live.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
     let meta = metadata(object);
     for (key, always) in [
         ("generation", true),
         ("selfLink", true),
         ("uid", false),
-        ("creationTimestamp", false),
+        ("creationTimestamp", custom),
         ("deletionTimestamp", false),
         ("deletionGracePeriodSeconds", false),
     ] {

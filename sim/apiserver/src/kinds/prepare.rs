@@ -267,16 +267,15 @@ fn data_source(object: &mut Value) {
                 spec.remove("dataSource");
             }
         }
-        (None, Some(Value::Object(mut reference))) => {
+        (None, Some(Value::Object(mut reference)))
             if reference
                 .get("namespace")
                 .and_then(Value::as_str)
                 .unwrap_or_default()
-                .is_empty()
-            {
-                reference.remove("namespace");
-                spec.insert("dataSource".into(), Value::Object(reference));
-            }
+                .is_empty() =>
+        {
+            reference.remove("namespace");
+            spec.insert("dataSource".into(), Value::Object(reference));
         }
         _ => {}
     }

@@ -53,8 +53,6 @@ pub struct Kind {
     pub create_on_update: bool,
     /// Whether deletion observes a grace period.
     pub graceful: bool,
-    /// Whether DELETE answers with the deleted object instead of a Status.
-    pub returns_deleted: bool,
     /// Group and version in which the genuine server stores it: two views of one storage have the same.
     pub storage: (&'static str, &'static str),
 }
@@ -106,6 +104,30 @@ impl Kind {
     /// The subresource of this name.
     pub fn subresource(&self, name: &str) -> Option<&'static Subresource> {
         self.subresources.iter().find(|s| s.name == name)
+    }
+
+    /// Whether DELETE answers with the deleted object instead of a Status.
+    pub fn returns_deleted(&self) -> bool {
+        const KINDS: &[&str] = &[
+            "CSIDriver",
+            "CSINode",
+            "DeviceClass",
+            "Namespace",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "Pod",
+            "PodTemplate",
+            "ResourceClaim",
+            "ResourceClaimTemplate",
+            "ResourceQuota",
+            "ResourceSlice",
+            "Service",
+            "ServiceAccount",
+            "StorageClass",
+            "VolumeAttachment",
+            "VolumeAttributesClass",
+        ];
+        KINDS.contains(&self.kind)
     }
 
     /// Whether it has a `status` subresource.

@@ -57,7 +57,6 @@ const fn namespaced(
         unconditional_update: true,
         create_on_update: false,
         graceful: false,
-        returns_deleted: false,
         storage: (group, version),
     }
 }
@@ -106,12 +105,6 @@ impl Kind {
     const fn graceful(self) -> Self {
         Self {
             graceful: true,
-            ..self
-        }
-    }
-    const fn returns_deleted(self) -> Self {
-        Self {
-            returns_deleted: true,
             ..self
         }
     }

@@ -25,7 +25,6 @@ pub(super) const KINDS: &[Kind] = &[
         .short(&["limits"])
         .create_on_update(),
     cluster("", "v1", "Namespace", "namespaces", "namespace")
-        .returns_deleted()
         .verbs(&["create", "delete", "get", "list", "patch", "update", "watch"])
         .short(&["ns"])
         .sub(&[sub("finalize", "", "", "", &["update"]), STATUS]),
@@ -46,7 +45,6 @@ pub(super) const KINDS: &[Kind] = &[
         "persistentvolumeclaims",
         "persistentvolumeclaim",
     )
-    .returns_deleted()
     .short(&["pvc"])
     .sub(&[STATUS]),
     cluster(
@@ -56,11 +54,9 @@ pub(super) const KINDS: &[Kind] = &[
         "persistentvolumes",
         "persistentvolume",
     )
-    .returns_deleted()
     .short(&["pv"])
     .sub(&[STATUS]),
     namespaced("", "v1", "Pod", "pods", "pod")
-        .returns_deleted()
         .graceful()
         .short(&["po"])
         .categories(&["all"])
@@ -84,7 +80,6 @@ pub(super) const KINDS: &[Kind] = &[
         ])
         .generation(Generation::Spec),
     namespaced("", "v1", "PodTemplate", "podtemplates", "podtemplate")
-        .returns_deleted()
         .generation(Generation::Member("template")),
     namespaced(
         "",
@@ -98,12 +93,10 @@ pub(super) const KINDS: &[Kind] = &[
     .sub(&[SCALE, STATUS])
     .generation(Generation::Spec),
     namespaced("", "v1", "ResourceQuota", "resourcequotas", "resourcequota")
-        .returns_deleted()
         .short(&["quota"])
         .sub(&[STATUS]),
     namespaced("", "v1", "Secret", "secrets", "secret"),
     namespaced("", "v1", "ServiceAccount", "serviceaccounts", "serviceaccount")
-        .returns_deleted()
         .short(&["sa"])
         .sub(&[sub(
             "token",
@@ -113,7 +106,6 @@ pub(super) const KINDS: &[Kind] = &[
             &["create"],
         )]),
     namespaced("", "v1", "Service", "services", "service")
-        .returns_deleted()
         .short(&["svc"])
         .categories(&["all"])
         .sub(&[

@@ -195,12 +195,9 @@ pub(super) const KINDS: &[Kind] = &[
     .create_on_update(),
     namespaced("rbac.authorization.k8s.io", "v1", "Role", "roles", "role").create_on_update(),
     cluster("storage.k8s.io", "v1", "CSIDriver", "csidrivers", "csidriver")
-        .returns_deleted()
         .generation(Generation::SpecFromZero)
         .conditional(),
-    cluster("storage.k8s.io", "v1", "CSINode", "csinodes", "csinode")
-        .returns_deleted()
-        .conditional(),
+    cluster("storage.k8s.io", "v1", "CSINode", "csinodes", "csinode").conditional(),
     namespaced(
         "storage.k8s.io",
         "v1",
@@ -216,7 +213,6 @@ pub(super) const KINDS: &[Kind] = &[
         "storageclasses",
         "storageclass",
     )
-    .returns_deleted()
     .short(&["sc"]),
     cluster(
         "storage.k8s.io",
@@ -225,7 +221,6 @@ pub(super) const KINDS: &[Kind] = &[
         "volumeattachments",
         "volumeattachment",
     )
-    .returns_deleted()
     .sub(&[STATUS])
     .conditional(),
     cluster(
@@ -235,7 +230,6 @@ pub(super) const KINDS: &[Kind] = &[
         "volumeattributesclasses",
         "volumeattributesclass",
     )
-    .returns_deleted()
     .short(&["vac"]),
     cluster(
         "admissionregistration.k8s.io",
@@ -349,7 +343,6 @@ pub(super) const KINDS: &[Kind] = &[
         "deviceclasses",
         "deviceclass",
     )
-    .returns_deleted()
     .generation(Generation::Spec),
     namespaced(
         "resource.k8s.io",
@@ -358,7 +351,6 @@ pub(super) const KINDS: &[Kind] = &[
         "resourceclaims",
         "resourceclaim",
     )
-    .returns_deleted()
     .sub(&[STATUS]),
     namespaced(
         "resource.k8s.io",
@@ -366,8 +358,7 @@ pub(super) const KINDS: &[Kind] = &[
         "ResourceClaimTemplate",
         "resourceclaimtemplates",
         "resourceclaimtemplate",
-    )
-    .returns_deleted(),
+    ),
     cluster(
         "resource.k8s.io",
         "v1",
@@ -375,7 +366,6 @@ pub(super) const KINDS: &[Kind] = &[
         "resourceslices",
         "resourceslice",
     )
-    .returns_deleted()
     .generation(Generation::Spec),
     cluster(
         "flowcontrol.apiserver.k8s.io",

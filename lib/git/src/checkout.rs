@@ -70,11 +70,7 @@ impl Work<'_> {
                 return Ok(Outcome::Unchanged { revision });
             }
         }
-        let scratch = self.directory()?;
-        let mut options = RepositoryInitOptions::new();
-        options.bare(true).external_template(false);
-        let repository = Repository::init_opts(scratch.path(), &options);
-        let repository = repository.map_err(|error| self.failed(error))?;
+        let (_scratch, repository) = self.scratch()?;
         let mut remote = repository
             .remote_anonymous(self.url)
             .map_err(|error| self.failed(error))?;
@@ -86,11 +82,20 @@ impl Work<'_> {
         self.fetch(&mut remote, &plan)?;
         let commit = self.resolve(&repository, plan.target)?;
         let tree = self.directory()?;
-        check_out(&repository, &commit, tree.path()).map_err(|error| GitError::Checkout {
-            commit: commit.hash.clone(),
-            cause: error.into(),
-        })?;
+        self.write_tree(&repository, &commit.hash, tree.path(), &self.checkout.directories)?;
+        if self.checkout.submodules {
+            self.add_submodules(&repository, &commit.hash, self.url, tree.path(), 1)?;
+        }
         Ok(Outcome::Fetched { commit, tree })
+    }
+
+    pub(crate) fn scratch(&self) -> Result<(TempDir, Repository), GitError> {
+        let directory = self.directory()?;
+        let mut options = RepositoryInitOptions::new();
+        options.bare(true).external_template(false);
+        let repository = Repository::init_opts(directory.path(), &options);
+        let repository = repository.map_err(|error| self.failed(error))?;
+        Ok((directory, repository))
     }
 
     fn directory(&self) -> Result<TempDir, GitError> {
@@ -228,6 +233,36 @@ impl Work<'_> {
         })
     }
 
+    /// Writes a commit's tree (or the parts of it below some directories) into an empty directory, byte for byte: no
+    /// line endings are converted.
+    pub(crate) fn write_tree(
+        &self,
+        repository: &Repository,
+        commit: &str,
+        target: &Path,
+        directories: &[String],
+    ) -> Result<(), GitError> {
+        let mut options = CheckoutBuilder::new();
+        options
+            .force()
+            .disable_filters(true)
+            .disable_pathspec_match(true)
+            .update_index(false);
+        for directory in directories {
+            options.path(directory.as_str());
+        }
+        // libgit2 looks at submodules in a working tree only, whether they are wanted or not.
+        let written = repository
+            .set_workdir(target, false)
+            .and_then(|()| Oid::from_str(commit))
+            .and_then(|oid| repository.find_object(oid, None))
+            .and_then(|object| repository.checkout_tree(&object, Some(&mut options)));
+        written.map_err(|error| GitError::Checkout {
+            commit: commit.to_owned(),
+            cause: error.into(),
+        })
+    }
+
     fn no_such_ref(&self, name: String) -> GitError {
         GitError::NotFound {
             url: self.url.to_owned(),
@@ -236,7 +271,7 @@ impl Work<'_> {
     }
 
     /// Names the error behind libgit2's. Upstream lists the refs first if it has a revision to compare with.
-    fn failed(&self, error: git2::Error) -> GitError {
+    pub(crate) fn failed(&self, error: git2::Error) -> GitError {
         let url = self.url.to_owned();
         let cause = match self.context.take_failure() {
             Some(failure) => Cause::Transport(failure),
@@ -290,16 +325,4 @@ fn highest(refs: &[Advertised], constraint: &Constraint) -> Vec<String> {
         }
     }
     best.map(|(_, tags)| tags).unwrap_or_default()
-}
-
-/// Writes the commit's tree into an empty directory, byte for byte: no line endings are converted.
-fn check_out(repository: &Repository, commit: &Commit, directory: &Path) -> Result<(), git2::Error> {
-    let object = repository.find_object(Oid::from_str(&commit.hash)?, None)?;
-    let mut options = CheckoutBuilder::new();
-    options
-        .force()
-        .disable_filters(true)
-        .update_index(false)
-        .target_dir(directory);
-    repository.checkout_tree(&object, Some(&mut options))
 }

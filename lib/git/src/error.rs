@@ -106,6 +106,14 @@ pub enum GitError {
         /// What happened.
         cause: Cause,
     },
+    /// A submodule that cannot be had.
+    #[error("unable to update submodule '{path}': {cause}")]
+    Submodule {
+        /// Its path in the repository.
+        path: String,
+        /// Why.
+        cause: String,
+    },
     /// No directory to work in.
     #[error("unable to create repository: {0}")]
     Disk(#[source] std::io::Error),

@@ -8,6 +8,7 @@ mod commit;
 mod context;
 mod error;
 mod limits;
+mod submodule;
 mod transport;
 
 use std::time::Duration;
@@ -82,6 +83,10 @@ pub struct Checkout {
     pub credentials: Credentials,
     /// What to check out.
     pub reference: Reference,
+    /// Only these directories, relative and without dots, are written; all if there are none.
+    pub directories: Vec<String>,
+    /// Whether submodules are fetched too, with the same credentials.
+    pub submodules: bool,
     /// The revision that is there already: when the server still has it, nothing is fetched.
     pub last_revision: Option<String>,
     /// How long it may take.

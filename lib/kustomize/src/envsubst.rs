@@ -277,55 +277,130 @@ fn substring(value: &str, start: &str, length: Option<&str>) -> Option<String> {
 
 /// Takes the shortest or longest beginning that fits a pattern off a text.
 fn trim(value: &str, pattern: &str, longest: bool) -> String {
-    let text: Vec<char> = value.chars().collect();
     let pattern: Vec<char> = pattern.chars().collect();
-    let mut lengths = (1..=text.len()).filter(|length| fits(&pattern, &text[..*length]));
-    let length = if longest {
-        lengths.next_back()
-    } else {
-        lengths.next()
+    let Some(tokens) = tokens(&pattern) else {
+        return value.to_owned();
     };
-    text[length.unwrap_or(0)..].iter().collect()
+    let mut states = vec![false; tokens.len() + 1];
+    states[0] = true;
+    pass_stars(&tokens, &mut states);
+    let mut end = 0;
+    for (at, c) in value.char_indices() {
+        states = step(&tokens, &states, c);
+        if states[tokens.len()] {
+            end = at + c.len_utf8();
+            if !longest {
+                break;
+            }
+        }
+    }
+    value[end..].to_owned()
 }
 
-/// Whether a character is in the class that begins here, and what follows the class.
-fn class(mut pattern: &[char], c: char) -> Option<(bool, &[char])> {
+/// A part of a pattern of `*`, `?`, `[…]` and `\`.
+enum Token {
+    Star,
+    Any,
+    One(char),
+    Class {
+        negated: bool,
+        ranges: Vec<(char, char)>,
+    },
+}
+
+fn tokens(mut pattern: &[char]) -> Option<Vec<Token>> {
+    let mut all = Vec::new();
+    while let Some((first, rest)) = pattern.split_first() {
+        pattern = rest;
+        all.push(match first {
+            '*' => Token::Star,
+            '?' => Token::Any,
+            '[' => {
+                let (class, rest) = class(rest)?;
+                pattern = rest;
+                class
+            }
+            '\\' => {
+                let (c, rest) = rest.split_first()?;
+                pattern = rest;
+                Token::One(*c)
+            }
+            c => Token::One(*c),
+        });
+    }
+    Some(all)
+}
+
+/// The class that begins here, and what follows it.
+fn class(mut pattern: &[char]) -> Option<(Token, &[char])> {
     let negated = pattern.first() == Some(&'^');
     if negated {
         pattern = &pattern[1..];
     }
-    let (mut inside, mut empty) = (false, true);
+    let mut ranges = Vec::new();
     loop {
         let (low, rest) = match pattern {
-            [']', rest @ ..] if !empty => return Some((inside != negated, rest)),
-            ['\\', low, rest @ ..] => (*low, rest),
-            [low, rest @ ..] => (*low, rest),
+            [']', rest @ ..] if !ranges.is_empty() => return Some((Token::Class { negated, ranges }, rest)),
+            ['\\', low, rest @ ..] | [low, rest @ ..] => (*low, rest),
             [] => return None,
         };
         let (high, rest) = match rest {
             ['-', high, rest @ ..] if *high != ']' => (*high, rest),
             rest => (low, rest),
         };
-        inside |= (low..=high).contains(&c);
-        empty = false;
+        ranges.push((low, high));
         pattern = rest;
     }
 }
 
-/// Whether a text fits a pattern of `*`, `?`, `[…]` and `\`.
-fn fits(pattern: &[char], text: &[char]) -> bool {
-    match (pattern.split_first(), text.split_first()) {
-        (None, None) => true,
-        (Some(('*', rest)), _) => (0..=text.len()).any(|skip| fits(rest, &text[skip..])),
-        (Some(('?', rest)), Some((_, after))) => fits(rest, after),
-        (Some(('[', rest)), Some((c, after))) => {
-            class(rest, *c).is_some_and(|(inside, rest)| inside && fits(rest, after))
+/// All places of the pattern that may be reached with one more character.
+fn step(tokens: &[Token], states: &[bool], c: char) -> Vec<bool> {
+    let mut next = vec![false; states.len()];
+    for (at, token) in tokens.iter().enumerate().filter(|(at, _)| states[*at]) {
+        match token {
+            Token::Star => next[at] = true,
+            Token::Any => next[at + 1] = true,
+            Token::One(wanted) => next[at + 1] |= *wanted == c,
+            Token::Class { negated, ranges } => {
+                let inside = ranges.iter().any(|(low, high)| (*low..=*high).contains(&c));
+                next[at + 1] |= inside != *negated;
+            }
         }
-        (Some(('\\', rest)), Some((c, after))) => match rest.split_first() {
-            Some((wanted, rest)) => wanted == c && fits(rest, after),
-            None => false,
-        },
-        (Some((wanted, rest)), Some((c, after))) => wanted == c && fits(rest, after),
-        _ => false,
+    }
+    pass_stars(tokens, &mut next);
+    next
+}
+
+/// A star fits nothing, too.
+fn pass_stars(tokens: &[Token], states: &mut [bool]) {
+    for (at, token) in tokens.iter().enumerate() {
+        if states[at] && matches!(token, Token::Star) {
+            states[at + 1] = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_many_stars_end() {
+        let text = "a".repeat(100_000);
+        assert_eq!(trim(&text, &("*a".repeat(20) + "b"), true), text);
+        assert_eq!(trim("path/to/file", "*/", false), "to/file");
+        assert_eq!(trim("path/to/file", "*/", true), "file");
+    }
+
+    #[test]
+    fn variables_may_stand_in_defaults() {
+        let lookup = |name: &str| (name == "a").then(|| "1".to_owned());
+        assert_eq!(substitute("${b:-x${a}} $${a} $a", &lookup).unwrap(), "x1 ${a} $a");
+        assert_eq!(
+            substitute("${b}", &lookup),
+            Err(SubstituteError::NotSet("b".to_owned()))
+        );
+        let deep = "${b:-".repeat(1000);
+        assert!(substitute(&deep, &lookup).is_err());
     }
 }

@@ -220,11 +220,14 @@ impl<'a> Reader<'a> {
     }
 
     fn alias(&mut self, id: usize, span: Span, line: usize) -> Result<Node, Error> {
+        let size = match self.anchors.get(&id) {
+            Some(Some(node)) => node.size,
+            _ => 0,
+        };
+        // Before the copy is made, or a few lines could take all memory.
+        self.spend(size)?;
         match self.anchors.get(&id).cloned() {
-            Some(Some(node)) => {
-                self.spend(node.size)?;
-                Ok(Node { line, ..node })
-            }
+            Some(Some(node)) => Ok(Node { line, ..node }),
             Some(None) => {
                 let name = messages::anchor(self.text, line - self.before, span.start.col());
                 Err(Error::at(line, &format!("anchor '{name}' value contains itself")))
@@ -418,5 +421,57 @@ fn tagged(text: &str, name: &str, dialect: Dialect, line: usize) -> Result<Scala
             line,
             &format!("cannot decode {} `{text}` as a !!{name}", found.tag()),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn documents_are_split_and_lines_counted_from_the_start() {
+        let text = "# head\n---\na: 1\n---\n---\nb: |\n  x\n--- \n";
+        let all = documents(text, Dialect::Kubernetes).unwrap();
+        let wanted = [
+            json!(null),
+            json!({"a": 1}),
+            json!(null),
+            json!({"b": "x\n"}),
+            json!(null),
+        ];
+        assert_eq!(all.iter().filter(|it| !it.is_null()).count(), 2);
+        assert!(all.iter().all(|it| wanted.contains(it)));
+        let error = documents("a: 1\n---\nb: c: d\n", Dialect::Kyaml).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "yaml: line 3: mapping values are not allowed in this context"
+        );
+        assert_eq!(error.line(), 3);
+    }
+
+    #[test]
+    fn bombs_are_refused() {
+        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..9 {
+            let before = format!("*a{}", level - 1);
+            let items = [before.as_str(); 10].join(", ");
+            text.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+        }
+        let error = documents(&text, Dialect::Kubernetes).unwrap_err();
+        assert_eq!(error.to_string(), "yaml: document contains excessive aliasing");
+        let deep = "[".repeat(10_000);
+        assert!(documents(&deep, Dialect::Kyaml).is_err());
+    }
+
+    #[test]
+    fn annotations_of_an_object_stay_texts_in_kyaml() {
+        let text =
+            "metadata:\n  annotations: {a: 1, b: on, d: 2020-01-01}\n  labels: {a: 1}\nd: 2020-01-01\n";
+        let wanted = json!({
+            "metadata": {"annotations": {"a": "1", "b": "on", "d": "2020-01-01"}, "labels": {"a": 1}},
+            "d": "2020-01-01T00:00:00Z"
+        });
+        assert_eq!(documents(text, Dialect::Kyaml).unwrap(), [wanted]);
     }
 }

@@ -225,8 +225,3 @@ fn has_rules(schema: &Value) -> bool {
         _ => false,
     }
 }
-
-/// Drops nulls where the schema allows none and has no default.
-pub(crate) fn drop_nulls(version: &Version, object: &mut Value) {
-    defaults::drop_nulls(&version.schema, object);
-}

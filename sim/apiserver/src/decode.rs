@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::{
     call::{Call, Validation},
-    custom,
     failure::{Failure, Outcome},
     media,
     resource::Model,
@@ -51,7 +50,6 @@ impl Call<'_> {
                 if !version.preserve {
                     findings.extend(kube_schema::prune(&version.typed.0, version.typed.1, &mut object)?);
                 }
-                custom::drop_nulls(version, &mut object);
             }
             None => {
                 // Of a version without a schema nothing is known.

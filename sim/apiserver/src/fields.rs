@@ -143,7 +143,31 @@ pub(crate) fn update(call: &Call<'_>, live: Option<&Value>, new: Value) -> Value
 /// Merges an applied configuration; `None` where nothing changes.
 pub(crate) fn apply(call: &Call<'_>, live: Option<&Value>, applied: &Value) -> Outcome<Option<Value>> {
     let force = call.query.flag("force").unwrap_or(false);
-    with_manager(call, |manager| manager.apply(live, applied, &call.manager, force, call.now)).map_err(refusal)
+    let merged = with_manager(call, |manager| manager.apply(live, applied, &call.manager, force, call.now));
+    let mut merged = merged.map_err(refusal)?;
+    if let (true, Some(live), Some(merged)) = (call.resource.is_custom(), live, &mut merged) {
+        settle_emptied(live, applied, merged);
+    }
+    Ok(merged)
+}
+
+/// What an apply emptied: a map stays as an empty one, a list goes. (Typed kinds have forms of their own for both.)
+fn settle_emptied(live: &Value, applied: &Value, merged: &mut Value) {
+    let Value::Object(members) = merged else { return };
+    members.retain(|name, member| {
+        let before = live.get(name).unwrap_or(&Value::Null);
+        let config = applied.get(name);
+        if member.is_null() && !config.is_some_and(Value::is_null) {
+            match before {
+                Value::Object(_) => *member = json!({}),
+                Value::Array(_) => return false,
+                _ => {}
+            }
+        } else {
+            settle_emptied(before, config.unwrap_or(&Value::Null), member);
+        }
+        true
+    });
 }
 
 fn refusal(error: ApplyError) -> Box<Failure> {

@@ -20,7 +20,7 @@ pub use defaults::{default, settle};
 pub use prepare::{prepare_create, prepare_update};
 pub use reset::reset_fields;
 pub use shape::mismatch;
-pub use validate::{FieldError, summary, validate};
+pub use validate::{FieldError, summary, validate, warnings};
 
 /// A built-in kind in one API version.
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +104,30 @@ impl Kind {
     /// The subresource of this name.
     pub fn subresource(&self, name: &str) -> Option<&'static Subresource> {
         self.subresources.iter().find(|s| s.name == name)
+    }
+
+    /// Whether DELETE answers with the deleted object instead of a Status.
+    pub fn returns_deleted(&self) -> bool {
+        const KINDS: &[&str] = &[
+            "CSIDriver",
+            "CSINode",
+            "DeviceClass",
+            "Namespace",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "Pod",
+            "PodTemplate",
+            "ResourceClaim",
+            "ResourceClaimTemplate",
+            "ResourceQuota",
+            "ResourceSlice",
+            "Service",
+            "ServiceAccount",
+            "StorageClass",
+            "VolumeAttachment",
+            "VolumeAttributesClass",
+        ];
+        KINDS.contains(&self.kind)
     }
 
     /// Whether it has a `status` subresource.

@@ -139,8 +139,24 @@ impl GitServer {
     /// # Errors
     /// When there is no such repository or the directory cannot be read.
     pub fn push(&self, repo: &str, branch: &str, tree: &Path, message: &str) -> Result<Oid, Error> {
+        self.push_with_submodules(repo, branch, tree, &[], message)
+    }
+
+    /// As [`GitServer::push`], with commits of other repositories at some paths of the tree, whose parents are
+    /// directories of `tree`. The `.gitmodules` that says where they are found is a file of `tree`.
+    ///
+    /// # Errors
+    /// When there is no such repository or the directory cannot be read.
+    pub fn push_with_submodules(
+        &self,
+        repo: &str,
+        branch: &str,
+        tree: &Path,
+        submodules: &[(&str, Oid)],
+        message: &str,
+    ) -> Result<Oid, Error> {
         checked(branch)?;
-        self.change(repo, tree, |it| it.commit(branch, tree, message))
+        self.change(repo, tree, |it| it.commit(branch, tree, submodules, message))
     }
 
     /// Sets a tag. Returns the name of what it points to: the commit, or the tag object that names the commit.

@@ -70,9 +70,15 @@ impl Repository {
     }
 
     /// A new commit of exactly this tree on top of the branch (a new branch starts at the default one).
-    pub(crate) fn commit(&mut self, branch: &str, tree: &Path, message: &str) -> io::Result<Oid> {
+    pub(crate) fn commit(
+        &mut self,
+        branch: &str,
+        tree: &Path,
+        submodules: &[(&str, Oid)],
+        message: &str,
+    ) -> io::Result<Oid> {
         let parent = self.head(branch).or_else(|| self.head(DEFAULT_BRANCH));
-        let tree = tree::write(&self.objects, tree)?;
+        let tree = tree::write(&self.objects, tree, submodules)?;
         let when = self.next_date();
         let mut text = format!("tree {tree}\n");
         if let Some(parent) = parent {

@@ -31,13 +31,19 @@ impl Entry {
     }
 }
 
-/// Writes the whole directory; an empty one gives the empty tree.
-pub(crate) fn write(objects: &Objects, directory: &Path) -> io::Result<Oid> {
-    let content = entries(objects, directory, 0)?;
+/// Writes the whole directory; an empty one gives the empty tree. `submodules` are added at paths relative to
+/// `directory`, in directories that it has.
+pub(crate) fn write(objects: &Objects, directory: &Path, submodules: &[(&str, Oid)]) -> io::Result<Oid> {
+    let content = entries(objects, directory, submodules, 0)?;
     objects.write(Kind::Tree, &encode(content))
 }
 
-fn entries(objects: &Objects, directory: &Path, depth: usize) -> io::Result<Vec<Entry>> {
+fn entries(
+    objects: &Objects,
+    directory: &Path,
+    submodules: &[(&str, Oid)],
+    depth: usize,
+) -> io::Result<Vec<Entry>> {
     if depth > MAX_DEPTH {
         return Err(io::Error::other(format!(
             "{}: nested too deeply",
@@ -45,6 +51,17 @@ fn entries(objects: &Objects, directory: &Path, depth: usize) -> io::Result<Vec<
         )));
     }
     let mut found = Vec::new();
+    let mut below = Vec::new();
+    for (path, oid) in submodules {
+        match path.split_once('/') {
+            Some((first, rest)) => below.push((first, rest, *oid)),
+            None => found.push(Entry {
+                name: path.as_bytes().to_vec(),
+                mode: "160000",
+                oid: *oid,
+            }),
+        }
+    }
     for item in fs::read_dir(directory)? {
         let item = item?;
         let name = item.file_name().as_bytes().to_vec();
@@ -59,7 +76,9 @@ fn entries(objects: &Objects, directory: &Path, depth: usize) -> io::Result<Vec<
                 objects.write(Kind::Blob, target.as_os_str().as_bytes())?,
             )
         } else if kind.is_dir() {
-            let below = entries(objects, &item.path(), depth + 1)?;
+            let here = below.iter().filter(|(first, ..)| first.as_bytes() == name);
+            let here: Vec<_> = here.map(|(_, rest, oid)| (*rest, *oid)).collect();
+            let below = entries(objects, &item.path(), &here, depth + 1)?;
             if below.is_empty() {
                 continue; // Git knows no empty directories.
             }

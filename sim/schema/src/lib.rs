@@ -132,6 +132,7 @@ pub struct Schema {
     spellings: BTreeMap<TypeId, String>,
     orders: BTreeMap<TypeId, Vec<u16>>,
     pruned: BTreeSet<TypeId>,
+    nullable: BTreeSet<TypeId>,
 }
 
 impl Schema {
@@ -204,6 +205,17 @@ impl Schema {
     /// Marks such a map.
     pub fn prune(&mut self, id: TypeId) {
         self.pruned.insert(id);
+    }
+
+    /// Whether undeclared members of this type may be `null`: a custom resource's `additionalProperties` with
+    /// `nullable`. Of declared members [`Field::nullable`] says it.
+    pub fn is_nullable_value(&self, id: TypeId) -> bool {
+        self.nullable.contains(&id)
+    }
+
+    /// Marks such a type.
+    pub fn allow_null_value(&mut self, id: TypeId) {
+        self.nullable.insert(id);
     }
 
     /// Copies a node of another schema, and all it refers to, into this one.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 const OWN: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
-/// Drops what a custom resource's schema does not know. The findings are in the API server's order: those of the
+/// Drops what a custom resource's schema does not know, and nulls that may not be and have no default. The findings are in the API server's order: those of the
 /// metadata, then the others by name, then those of the metadata of embedded resources. The error is about metadata
 /// of a wrong type, in the words of Go's decoder.
 pub fn prune(schema: &Schema, ty: TypeId, value: &mut Value) -> Result<Vec<String>, String> {
@@ -21,6 +21,7 @@ pub fn prune(schema: &Schema, ty: TypeId, value: &mut Value) -> Result<Vec<Strin
         findings = pruner.metadata(map, members)?;
     }
     pruner.value(value, ty, true);
+    drop_nulls(schema, ty, value, true);
     let mut unknown = std::mem::take(&mut pruner.unknown);
     unknown.sort();
     findings.extend(unknown);
@@ -75,8 +76,9 @@ impl Pruner<'_> {
                 };
                 self.members(members, map, open, map.embedded || root);
             }
-            (Node::Any, value) if self.schema.is_pruned(ty) => self.empty(value),
-            _ => {}
+            (Node::Any, _) if !self.schema.is_pruned(ty) => {}
+            // A map where the schema knows none, or a list where it knows no list: nothing in it is known.
+            (_, value) => self.empty(value),
         }
     }
 
@@ -125,6 +127,34 @@ impl Pruner<'_> {
             }
             _ => {}
         }
+    }
+}
+
+/// Nulls that are not nullable go, unless a default takes their place later. Where nothing is declared they stay.
+fn drop_nulls(schema: &Schema, ty: TypeId, value: &mut Value, root: bool) {
+    match (schema.node(ty), value) {
+        (Node::List(list), Value::Array(items)) => {
+            items
+                .iter_mut()
+                .for_each(|item| drop_nulls(schema, list.items, item, false));
+        }
+        (Node::Map(map), Value::Object(members)) => {
+            let own = |name: &str| (root || map.embedded) && OWN.contains(&name);
+            let values = map.values.filter(|&values| *schema.node(values) != Node::Any);
+            members.retain(|name, member| {
+                let kept = match map.fields.get(name) {
+                    Some(field) => field.nullable || field.default.is_some() || own(name),
+                    None => values.is_none_or(|values| schema.is_nullable_value(values)),
+                };
+                kept || !member.is_null()
+            });
+            for (name, member) in members.iter_mut().filter(|(name, _)| !own(name)) {
+                if let Some(ty) = map.fields.get(name).map(|field| field.ty).or(values) {
+                    drop_nulls(schema, ty, member, false);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -181,6 +211,45 @@ mod tests {
                      "map": {"k": {"x": 1}},
                      "template": {"apiVersion": "v1", "kind": "P", "metadata": {"name": "n"}}}})
         );
+    }
+
+    #[test]
+    fn values_of_a_wrong_type_are_emptied() {
+        let (schema, ty) = structural(
+            &json!({"type": "object", "properties": {"spec": {"type": "object",
+            "properties": {"s": {"type": "string"}, "l": {"type": "array", "items": {"type": "string"}}}}}}),
+        )
+        .unwrap();
+        let mut value = json!({"spec": {"s": {"x": 1}, "l": {"y": 1}}});
+        // Vector: kube-apiserver 1.36.2, patch-json-0034.
+        let findings = prune(&schema, ty, &mut value).unwrap();
+        assert_eq!(
+            findings,
+            ["unknown field \"spec.l.y\"", "unknown field \"spec.s.x\""]
+        );
+        assert_eq!(value, json!({"spec": {"s": {}, "l": {}}}));
+    }
+
+    #[test]
+    fn nulls() {
+        let (schema, ty) = structural(
+            &json!({"type": "object", "properties": {"spec": {"type": "object",
+            "additionalProperties": {"type": "string"},
+            "properties": {
+                "plain": {"type": "string"},
+                "nullable": {"type": "string", "nullable": true},
+                "defaulted": {"type": "string", "default": "x"},
+                "open": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+                "map": {"type": "object", "additionalProperties": {"type": "string", "nullable": true}}}}}}),
+        )
+        .unwrap();
+        let mut value = json!({"spec": {"plain": null, "nullable": null, "defaulted": null, "other": null,
+                                        "open": {"a": null}, "map": {"a": null}}});
+        // Vectors: kube-apiserver 1.36.2, patch-json-0011, patch-merge-0033, ssa-crd-0174.
+        assert!(prune(&schema, ty, &mut value).unwrap().is_empty());
+        let expected =
+            json!({"spec": {"nullable": null, "defaulted": null, "open": {"a": null}, "map": {"a": null}}});
+        assert_eq!(value, expected);
     }
 
     #[test]

@@ -223,9 +223,13 @@ impl Builder {
         let mut pruned = false;
         let values = match openapi.get("additionalProperties") {
             Some(values @ Value::Object(_)) => {
+                let nullable = flag(values, "nullable");
                 path.push("*".to_owned());
                 let values = self.node(values, path, open)?;
                 path.pop();
+                if nullable {
+                    self.schema.allow_null_value(values);
+                }
                 Some(values)
             }
             Some(Value::Bool(true)) => Some(self.any),

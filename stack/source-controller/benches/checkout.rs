@@ -56,6 +56,8 @@ fn clone_and_archive(criterion: &mut Criterion) {
                     url: "http://git.example.com/app.git".into(),
                     credentials: Credentials::Anonymous,
                     reference: Reference::Branch("main".into()),
+                    directories: Vec::new(),
+                    submodules: false,
                     last_revision: None,
                     timeout: Duration::from_secs(60),
                 };

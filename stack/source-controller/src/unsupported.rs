@@ -26,14 +26,6 @@ pub(crate) fn check(spec: &GitRepositorySpec) -> Result<(), Failure> {
             spec.include.as_ref().is_some_and(|it| !it.is_empty()),
             "including other sources (spec.include)",
         ),
-        (
-            spec.recurse_submodules == Some(true),
-            "fetching submodules (spec.recurseSubmodules)",
-        ),
-        (
-            spec.sparse_checkout.as_ref().is_some_and(|it| !it.is_empty()),
-            "sparse checkout (spec.sparseCheckout)",
-        ),
     ];
     match asked.into_iter().find(|(asked, _)| *asked) {
         Some((_, what)) => Err(failure(what)),

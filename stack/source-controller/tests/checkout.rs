@@ -60,6 +60,8 @@ fn checkout(reference: Reference) -> Checkout {
         url: URL.into(),
         credentials: Credentials::Anonymous,
         reference,
+        directories: Vec::new(),
+        submodules: false,
         last_revision: None,
         timeout: Duration::from_secs(60),
     }
@@ -292,6 +294,78 @@ async fn files_come_as_they_are() {
     let second = fetch(branch("main")).await;
     let link = fs::read_link(second.path().join("link")).unwrap();
     assert_eq!(link, Path::new("a.yaml"));
+}
+
+/// `app` with `lib` at `vendor/lib`, and `base` within that.
+fn with_submodules(world: &World) {
+    let gitmodules = |path: &str, url: &str| format!("[submodule \"x\"]\n\tpath = {path}\n\turl = {url}\n");
+    let base = tree(&[("base.yaml", "base: 1\n")]);
+    let base = world.git.create("base", base.path(), "Base").unwrap();
+    let list = gitmodules("base", "http://git.example.com/base.git");
+    let lib = tree(&[("lib.yaml", "lib: 1\n"), (".gitmodules", &list)]);
+    world.git.create_empty("lib").unwrap();
+    let lib = world
+        .git
+        .push_with_submodules("lib", "main", lib.path(), &[("base", base)], "Lib");
+    let newer = tree(&[("lib.yaml", "lib: 2\n")]);
+    world.git.push("lib", "main", newer.path(), "Newer").unwrap();
+    let list = gitmodules("vendor/lib", "../lib.git");
+    let app = tree(&[
+        ("a.yaml", "a: 3\n"),
+        ("vendor/README", ""),
+        (".gitmodules", &list),
+    ]);
+    let links = [("vendor/lib", lib.unwrap())];
+    world
+        .git
+        .push_with_submodules("app", "main", app.path(), &links, "App")
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn submodules_come_at_their_commits() {
+    let world = world();
+    with_submodules(&world);
+    let mut checkout = checkout(branch("main"));
+    checkout.submodules = true;
+    let outcome = checkout.clone().run(&world.edges).await.unwrap();
+    let Outcome::Fetched { tree, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
+    let text = |name: &str| fs::read_to_string(tree.path().join(name)).unwrap();
+    assert_eq!(text("a.yaml"), "a: 3\n");
+    assert_eq!(text("vendor/lib/lib.yaml"), "lib: 1\n");
+    assert_eq!(text("vendor/lib/base/base.yaml"), "base: 1\n");
+    world.git.delete("base").unwrap();
+    assert_eq!(
+        world.revision(checkout).await.unwrap_err(),
+        "unable to update submodule 'base': unable to clone 'http://git.example.com/base.git': repository not found"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sparse_checkout_has_only_its_directories() {
+    let world = world();
+    let files = tree(&[
+        ("a/x", ""),
+        ("a/b/y", ""),
+        ("ab/z", ""),
+        ("c/[x]/y", ""),
+        ("root", ""),
+    ]);
+    world
+        .git
+        .push("app", "main", files.path(), "Directories")
+        .unwrap();
+    let mut checkout = checkout(branch("main"));
+    checkout.directories = vec!["a".into(), "c/[x]".into()];
+    let outcome = checkout.run(&world.edges).await.unwrap();
+    let Outcome::Fetched { tree, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
+    let there = |name: &str| tree.path().join(name).exists();
+    assert!(there("a/x") && there("a/b/y") && there("c/[x]/y"));
+    assert!(!there("ab") && !there("root"));
 }
 
 #[test]

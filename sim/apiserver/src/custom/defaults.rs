@@ -34,37 +34,6 @@ pub(crate) fn fill(schema: &Value, value: &mut Value) {
     }
 }
 
-/// Drops members that are null although the schema allows no null and has no default for them.
-pub(crate) fn drop_nulls(schema: &Value, value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            let properties = schema.get("properties").and_then(Value::as_object);
-            let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
-            let rule = |name: &String| properties.and_then(|properties| properties.get(name)).or(rest);
-            members.retain(|name, member| {
-                !member.is_null()
-                    || rule(name).is_none_or(|rule| nullable(rule) || rule.get("default").is_some() || is_free(rule))
-            });
-            for (name, member) in members.iter_mut() {
-                if let Some(rule) = rule(name) {
-                    drop_nulls(rule, member);
-                }
-            }
-        }
-        Value::Array(items) => {
-            if let Some(schema) = schema.get("items") {
-                items.iter_mut().for_each(|item| drop_nulls(schema, item));
-            }
-        }
-        _ => {}
-    }
-}
-
-/// A schema without a type takes anything.
-fn is_free(schema: &Value) -> bool {
-    schema.get("type").is_none() && schema.get("x-kubernetes-int-or-string").is_none()
-}
-
 fn replace_null(schema: &Value, value: &mut Value) {
     if value.is_null()
         && !nullable(schema)

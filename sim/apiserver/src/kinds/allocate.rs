@@ -21,13 +21,7 @@ pub trait Pool {
 
 /// Gives a Service that is created (`old` is `None`) or replaces `old` what it needs and does not have.
 pub fn allocate(service: &mut Value, old: Option<&Value>, pool: &mut dyn Pool) -> Vec<FieldError> {
-    if let Some(spec) = service.get_mut("spec").and_then(Value::as_object_mut) {
-        let before = old.and_then(|o| o.get("spec")).and_then(Value::as_object);
-        both_forms(spec, before);
-        if let Some(before) = before {
-            keep(spec, before);
-        }
-    }
+    complete(service, old);
     let errors = service_addresses(service);
     if !errors.is_empty() {
         return errors;
@@ -44,6 +38,18 @@ pub fn allocate(service: &mut Value, old: Option<&Value>, pool: &mut dyn Pool) -
         ports(spec, before, pool, &mut errors);
     }
     errors
+}
+
+/// Fills in what follows from the other members and from the old Service, without handing out anything.
+pub(super) fn complete(service: &mut Value, old: Option<&Value>) {
+    let Some(spec) = service.get_mut("spec").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let before = old.and_then(|o| o.get("spec")).and_then(Value::as_object);
+    both_forms(spec, before);
+    if let Some(before) = before {
+        keep(spec, before);
+    }
 }
 
 fn text<'a>(spec: &'a Map<String, Value>, name: &str) -> &'a str {

@@ -6,7 +6,7 @@ mod service;
 
 use serde_json::{Map, Value, json};
 
-use super::{Kind, quantity};
+use super::{Kind, allocate, quantity};
 
 /// Annotation that carries a DaemonSet's template generation, which has no member in `apps/v1`.
 pub(super) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
@@ -30,6 +30,7 @@ pub fn prepare_create(kind: &Kind, object: &mut Value) {
             finalizer(object, "kubernetes.io/pvc-protection");
         }
         "Pod" => pod::create(object),
+        "Service" => allocate::complete(object, None),
         "ServiceAccount" => secret_references(object),
         "CertificateSigningRequest" => {
             if let Some(Value::Object(spec)) = object.get_mut("spec") {
@@ -46,6 +47,19 @@ pub fn prepare_create(kind: &Kind, object: &mut Value) {
 /// Prepares an object with its defaults for replacing `old`, through the resource itself (`""`) or a subresource.
 pub fn prepare_update(kind: &Kind, subresource: &str, new: &mut Value, old: &Value) {
     copy(new, old, "/metadata", "generation");
+    for given in [
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
+        if old
+            .pointer("/metadata")
+            .and_then(|m| m.get(given))
+            .is_some_and(|t| !t.is_null())
+        {
+            copy(new, old, "/metadata", given);
+        }
+    }
     match subresource {
         "status" | "approval" => return keep_for_status(kind, subresource, new, old),
         "finalize" => return copy(new, old, "", "status"),
@@ -69,7 +83,10 @@ fn keep(kind: &Kind, new: &mut Value, old: &Value) {
         }
         "PersistentVolumeClaim" => data_source(new),
         "CustomResourceDefinition" => stored_version(new),
-        "Service" => service::update(new, old),
+        "Service" => {
+            allocate::complete(new, Some(old));
+            service::update(new, old);
+        }
         "ServiceAccount" => secret_references(new),
         _ => {}
     }

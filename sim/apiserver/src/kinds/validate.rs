@@ -30,8 +30,10 @@ mod service;
 mod small;
 mod status;
 mod volume;
+mod warnings;
 
 pub use errors::{FieldError, summary};
+pub use warnings::warnings;
 
 use serde_json::Value;
 

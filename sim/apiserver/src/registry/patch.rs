@@ -48,11 +48,12 @@ impl Call<'_> {
         } else {
             &[JSON, MERGE, STRATEGIC, APPLY]
         };
-        let given = media::essence(&self.content_type);
+        // The type is compared as it is written, parameters apart.
+        let given = self.content_type.split(';').next().unwrap_or_default();
         if let Some(kind) = supported.iter().find(|kind| **kind == given) {
             return Ok(kind);
         }
-        if self.content_type.is_empty() || !given.contains('/') {
+        if !given.contains("patch") {
             return Err(Failure::generic(415, "UnsupportedMediaType", "415: Unsupported Media Type"));
         }
         let message = format!(

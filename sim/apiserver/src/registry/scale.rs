@@ -40,8 +40,20 @@ impl Call<'_> {
         }
     }
 
+    /// What a client sees: without owners, and an error where there is no number.
     pub(crate) fn show_scale(&self, stored: &Arc<Value>) -> Outcome<Value> {
         let object = view(&self.resource, stored);
+        let spec = self.places().spec;
+        if self.resource.is_custom() && at(&object, &spec).is_none() {
+            let message = format!("the spec replicas field \".{}\" does not exist", spec.join("."));
+            return Err(Failure::internal(message));
+        }
+        let mut scale = self.scale_of(&object);
+        super::meta::metadata(&mut scale).remove("managedFields");
+        Ok(scale)
+    }
+
+    fn scale_of(&self, object: &Value) -> Value {
         let places = self.places();
         let meta = |key: &str| object.pointer(&format!("/metadata/{key}")).cloned();
         let mut shown = Map::new();
@@ -50,33 +62,25 @@ impl Call<'_> {
                 shown.insert(key.into(), value);
             }
         }
-        let managed = fields::scale_view(&self.resource, &object);
+        let managed = fields::scale_view(&self.resource, object);
         if !managed.is_empty() {
             shown.insert("managedFields".into(), managed.into());
         }
-        let number = |path: &[String]| at(&object, path).and_then(Value::as_i64);
+        let number = |path: &[String]| at(object, path).and_then(Value::as_i64);
         let mut spec = Map::new();
-        match number(&places.spec) {
-            Some(0) => {}
-            Some(replicas) => drop(spec.insert("replicas".into(), replicas.into())),
-            None if self.resource.is_custom() => {
-                return Err(Failure::internal(format!(
-                    "the spec replicas field \".{}\" does not exist",
-                    places.spec.join(".")
-                )));
-            }
-            None => {}
+        if let Some(replicas) = number(&places.spec).filter(|replicas| *replicas != 0) {
+            spec.insert("replicas".into(), replicas.into());
         }
         let mut status = Map::new();
         status.insert("replicas".into(), number(&places.status).unwrap_or(0).into());
-        let selector = places.selector.as_deref().and_then(|path| at(&object, path)).map(selector_text);
+        let selector = places.selector.as_deref().and_then(|path| at(object, path)).map(selector_text);
         if let Some(text) = selector.filter(|text| !text.is_empty()) {
             status.insert("selector".into(), text.into());
         }
-        Ok(json!({
+        json!({
             "kind": "Scale", "apiVersion": "autoscaling/v1",
             "metadata": shown, "spec": spec, "status": status,
-        }))
+        })
     }
 
     pub(crate) fn put_scale(&mut self) -> Outcome<(u16, Arc<Value>)> {
@@ -84,14 +88,14 @@ impl Call<'_> {
         self.check_namespace(&mut body)?;
         self.check_name(&mut body)?;
         let stored = self.stored()?;
-        let old = self.show_scale(&stored)?;
+        let old = self.scale_of(&view(&self.resource, &stored));
         let managed = fields::scale_update(self, &old, body);
         self.rescale(&stored, &managed)
     }
 
     pub(crate) fn patch_scale(&mut self, kind: &str) -> Outcome<(u16, Arc<Value>)> {
         let stored = self.stored()?;
-        let old = self.show_scale(&stored)?;
+        let old = self.scale_of(&view(&self.resource, &stored));
         let new = if kind == "application/apply-patch+yaml" {
             let applied = self.apply_body()?;
             fields::scale_apply(self, &old, &applied)?

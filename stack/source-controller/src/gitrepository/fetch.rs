@@ -60,12 +60,14 @@ impl GitRepositories {
             url: object.spec.url.clone(),
             credentials,
             reference: reference(object),
+            directories: sparse(object).map(|(_, path)| path).collect(),
+            submodules: object.spec.recurse_submodules == Some(true),
             last_revision,
             timeout: object.spec.timeout.map_or(DEFAULT_TIMEOUT, |it| it.0),
         };
-        let fetched = self
-            .check_out(checkout)
-            .await
+        let fetched = self.check_out(checkout).await;
+        let fetched = fetched
+            .and_then(|fetched| check_sparse(object, fetched))
             .map_err(|failure| fetch_failed(progress, failure))?;
         progress.clear(FETCH_FAILED);
         if let Fetched::Tree { revision, .. } = &fetched
@@ -127,6 +129,30 @@ fn reference(object: &GitRepository) -> Reference {
     } else {
         Reference::Branch(branch.unwrap_or_else(|| "master".into()))
     }
+}
+
+/// The directories of a sparse checkout, as given and without dots.
+fn sparse(object: &GitRepository) -> impl Iterator<Item = (&str, String)> {
+    let given = object.spec.sparse_checkout.iter().flatten();
+    given.map(|directory| {
+        let parts = directory.split('/').filter(|it| !matches!(*it, "" | "."));
+        (directory.as_str(), parts.collect::<Vec<_>>().join("/"))
+    })
+}
+
+/// Every directory that was asked for must be there.
+fn check_sparse(object: &GitRepository, fetched: Fetched) -> Result<Fetched, Failure> {
+    if let Fetched::Tree { directory, .. } = &fetched {
+        let missing = sparse(object)
+            .find(|(_, path)| path.split('/').any(|it| it == "..") || !directory.path().join(path).is_dir());
+        if let Some((given, path)) = missing {
+            let text = format!(
+                "failed to sparse checkout directories : sparse checkout dir '{given}' does not exist in repository: lstat {path}: no such file or directory"
+            );
+            return Err(Failure::retry(reason::GIT_OPERATION_FAILED, text));
+        }
+    }
+    Ok(fetched)
 }
 
 fn check_url(url: &str) -> Result<(), Failure> {

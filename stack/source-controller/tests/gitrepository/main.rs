@@ -261,17 +261,39 @@ async fn secrets_authenticate() {
 async fn what_is_not_implemented_is_said() {
     let world = World::start();
     world.push("a: 1\n", "First");
-    world.apply(&json!({"recurseSubmodules": true}));
+    world.apply(&json!({"proxySecretRef": {"name": "proxy"}}));
     world.wait(5).await;
-    let message =
-        "NotImplemented: fetching submodules (spec.recurseSubmodules) is not implemented by this controller";
+    let message = "NotImplemented: a proxy (spec.proxySecretRef) is not implemented by this controller";
     assert_eq!(world.condition("Ready"), format!("False {message}"));
     assert_eq!(world.condition("Stalled"), format!("True {message}"));
     assert_eq!(world.condition("FetchFailed"), format!("True {message}"));
     assert_eq!(world.object()["status"]["observedGeneration"], 1);
-    world.patch(&json!({"spec": {"recurseSubmodules": null}}));
+    world.patch(&json!({"spec": {"proxySecretRef": null}}));
     world.wait(5).await;
     assert_eq!(world.conditions(), ["Ready", "ArtifactInStorage"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sparse_checkout_needs_its_directories() {
+    let world = World::start();
+    world.push("a: 1\n", "First");
+    world.apply(&json!({"sparseCheckout": ["./deploy/"]}));
+    world.wait(1).await;
+    assert_eq!(
+        world.condition("FetchFailed"),
+        "True GitOperationFailed: failed to sparse checkout directories : sparse checkout dir './deploy/' does not exist in repository: lstat deploy: no such file or directory"
+    );
+    let tree = tempfile::tempdir().unwrap();
+    fs::create_dir(tree.path().join("deploy")).unwrap();
+    fs::write(tree.path().join("deploy/b.yaml"), "b: 1\n").unwrap();
+    fs::write(tree.path().join("a.yaml"), "a: 1\n").unwrap();
+    let second = world.git.push("app", "main", tree.path(), "Directories").unwrap();
+    world.wait(60).await;
+    assert_eq!(world.condition("Ready"), World::ready(second));
+    assert_eq!(
+        world.object()["status"]["observedSparseCheckout"],
+        json!(["./deploy/"])
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,14 +42,6 @@ impl<'a> At<'a> {
         }
     }
 
-    /// The same value under the path of a member.
-    pub(super) fn under(&self, names: &str) -> Self {
-        Self {
-            path: self.join(names),
-            value: self.value,
-        }
-    }
-
     /// The same place with another value.
     pub(super) fn with<'b>(&self, value: &'b Value) -> At<'b> {
         At {

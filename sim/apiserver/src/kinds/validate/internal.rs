@@ -45,9 +45,17 @@ fn members(shape: &Shape, value: &Value) -> Tree {
     let moved = (shape.name == "core.PodSpec").then(|| host_settings(given));
     let mut out = Vec::new();
     for member in &shape.members {
-        let inside = || given.get("metadata").filter(|_| member.omit_empty).and_then(|m| m.get(member.name));
+        let inside = || {
+            given
+                .get("metadata")
+                .filter(|_| member.omit_empty)
+                .and_then(|m| m.get(member.name))
+        };
         let found = given.get(member.name).or_else(inside).or_else(|| {
-            given.iter().find(|(name, _)| name.eq_ignore_ascii_case(member.name)).map(|(_, v)| v)
+            given
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(member.name))
+                .map(|(_, v)| v)
         });
         let found = match (&moved, member.name) {
             (Some(settings), "SecurityContext") => Some(settings),

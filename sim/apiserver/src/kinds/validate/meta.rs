@@ -14,7 +14,6 @@ use crate::kinds::{Kind, shape};
 pub(super) enum Name {
     Subdomain,
     Label,
-    Dns1035,
     Segment,
     /// As `Subdomain`, said by the newer judge, which looks at the name alone and counts bytes.
     Declared,
@@ -91,7 +90,6 @@ fn check(name: Name, text: &str, prefix: bool) -> Vec<String> {
     match name {
         Name::Subdomain => names::subdomain(&masked),
         Name::Label => names::label(&masked),
-        Name::Dns1035 => names::dns_1035(&masked),
         Name::Segment => names::path_segment(text, prefix),
         Name::Declared if prefix => Vec::new(),
         Name::Declared => names::subdomain_in_bytes(text),

@@ -1,4 +1,4 @@
-//! The components as pods of a simulated cluster, in virtual time.
+//! A simulated cluster in which the extension runs, and what the tests look at.
 
 use std::{fs, future::Future, path::Path, sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use world::{Config, World};
 
 /// A world in which the extension runs.
-struct Cluster {
+pub(crate) struct Cluster {
     world: World,
     fixtures: tempfile::TempDir,
 }
@@ -31,7 +31,7 @@ fn launcher(world: &World) -> Launcher {
 }
 
 impl Cluster {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let config = Config::default();
         let mut world = World::start(&config).unwrap();
         let launcher = launcher(&world);
@@ -53,13 +53,19 @@ impl Cluster {
         cluster
     }
 
-    fn request(&self, method: &str, path: &str, content_type: &str, body: Option<&Value>) -> (u16, Value) {
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
         self.world
             .api
             .call(&User::admin(), method, path, content_type, body)
     }
 
-    fn apply(&self, object: &Value) {
+    pub(crate) fn apply(&self, object: &Value) {
         let api_version = object["apiVersion"].as_str().unwrap();
         let kind = object["kind"].as_str().unwrap();
         let plural = match kind {
@@ -78,7 +84,7 @@ impl Cluster {
     }
 
     /// Makes the tree of files the new content of a repository's main branch.
-    fn push(&self, repo: &str, files: &[(&str, &str)]) {
+    pub(crate) fn push(&self, repo: &str, files: &[(&str, &str)]) {
         let tree = tempfile::tempdir_in(self.fixtures.path()).unwrap();
         for (path, content) in files {
             let path = tree.path().join(path);
@@ -92,12 +98,12 @@ impl Cluster {
         }
     }
 
-    fn get(&self, gvr: &Gvr, namespace: &str, name: &str) -> Option<Arc<Value>> {
+    pub(crate) fn get(&self, gvr: &Gvr, namespace: &str, name: &str) -> Option<Arc<Value>> {
         self.world.api.get(gvr, namespace, name)
     }
 
-    /// Waits, at most ten virtual minutes, until an object is as wanted.
-    async fn until(
+    /// Waits, at most fifteen virtual minutes, until an object is as wanted.
+    pub(crate) async fn until(
         &self,
         gvr: &Gvr,
         namespace: &str,
@@ -105,7 +111,7 @@ impl Cluster {
         wanted: impl Fn(&Value) -> bool,
     ) -> Arc<Value> {
         let mut last = None;
-        for _ in 0..600 {
+        for _ in 0..900 {
             last = self.get(gvr, namespace, name);
             if let Some(found) = last.as_ref().filter(|found| wanted(found)) {
                 return Arc::clone(found);
@@ -119,15 +125,16 @@ impl Cluster {
         );
     }
 
-    async fn sleep(&self, seconds: u64) {
+    pub(crate) async fn sleep(&self, seconds: u64) {
         self.world.clock.sleep(Duration::from_secs(seconds)).await;
     }
 
-    fn events(&self, name: &str) -> Vec<String> {
+    pub(crate) fn events(&self, kind: &str, name: &str) -> Vec<String> {
         let events = self.world.api.list(&Gvr::new("", "v1", "events"), None);
-        let about = events
-            .iter()
-            .filter(|event| event["involvedObject"]["name"] == name);
+        let about = events.iter().filter(|event| {
+            let object = &event["involvedObject"];
+            object["kind"] == kind && object["name"] == name
+        });
         about
             .map(|event| {
                 let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
@@ -143,29 +150,36 @@ impl Cluster {
     }
 }
 
-fn deployments() -> Gvr {
+pub(crate) fn deployments() -> Gvr {
     Gvr::new("apps", "v1", "deployments")
 }
 
-fn config_maps() -> Gvr {
+pub(crate) fn config_maps() -> Gvr {
     Gvr::new("", "v1", "configmaps")
 }
 
-fn kustomizations() -> Gvr {
+pub(crate) fn kustomizations() -> Gvr {
     Gvr::new("kustomize.toolkit.fluxcd.io", "v1", "kustomizations")
 }
 
-fn ready(found: &Value) -> bool {
+pub(crate) fn ready(found: &Value) -> bool {
     condition(found, "Ready").is_some_and(|ready| ready["status"] == "True")
         && found["status"]["observedGeneration"] == found["metadata"]["generation"]
 }
 
-fn condition<'a>(found: &'a Value, kind: &str) -> Option<&'a Value> {
+pub(crate) fn condition<'a>(found: &'a Value, kind: &str) -> Option<&'a Value> {
     let list = found.pointer("/status/conditions")?.as_array()?;
     list.iter().find(|entry| entry["type"] == kind)
 }
 
-fn repository(name: &str) -> Value {
+/// The reason of the Ready condition.
+pub(crate) fn reason(found: &Value) -> &str {
+    condition(found, "Ready")
+        .and_then(|ready| ready["reason"].as_str())
+        .unwrap_or_default()
+}
+
+pub(crate) fn repository(name: &str) -> Value {
     json!({
         "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository",
         "metadata": {"name": name, "namespace": "default"},
@@ -173,7 +187,7 @@ fn repository(name: &str) -> Value {
     })
 }
 
-fn kustomization(name: &str, repo: &str, spec: Value) -> Value {
+pub(crate) fn kustomization(name: &str, repo: &str, spec: Value) -> Value {
     let mut object = json!({
         "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
         "metadata": {"name": name, "namespace": "default"},
@@ -188,71 +202,35 @@ fn kustomization(name: &str, repo: &str, spec: Value) -> Value {
     object
 }
 
-fn config_map(name: &str, value: &str) -> String {
+/// A Deployment; one with a gate becomes ready only when somebody opens it.
+pub(crate) fn deployment(name: &str, gate: Option<&str>) -> String {
+    let gate = gate.map(|gate| format!("\n      readinessGates: [{{conditionType: {gate}}}]"));
+    format!(
+        "apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {name}
+spec:
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec:
+      containers: [{{name: main, image: \"{name}:1\"}}]{}
+",
+        gate.unwrap_or_default()
+    )
+}
+
+pub(crate) fn config_map(name: &str, value: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  key: \"{value}\"\n")
 }
 
 /// Runs a test in virtual time.
-fn run(test: impl Future<Output = ()>) {
+pub(crate) fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
     runtime.block_on(test);
-}
-
-#[test]
-fn a_commit_becomes_objects_and_what_it_drops_is_pruned() {
-    run(async {
-        let cluster = Cluster::start().await;
-        cluster.push(
-            "app",
-            &[
-                ("a.yaml", &config_map("a", "1")),
-                ("b.yaml", &config_map("b", "1")),
-            ],
-        );
-        cluster.apply(&repository("app"));
-        cluster.apply(&kustomization("app", "app", json!({})));
-        let found = cluster.until(&kustomizations(), "default", "app", ready).await;
-        let revision = found["status"]["lastAppliedRevision"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        assert!(revision.starts_with("main@sha1:"), "{revision}");
-        let message = condition(&found, "Ready").unwrap()["message"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        assert_eq!(message, format!("Applied revision: {revision}"));
-        assert_eq!(
-            found["status"]["inventory"]["entries"],
-            json!([{"id": "default_a__ConfigMap", "v": "v1"}, {"id": "default_b__ConfigMap", "v": "v1"}])
-        );
-        assert_eq!(found["metadata"]["finalizers"], json!(["finalizers.fluxcd.io"]));
-        let a = cluster.get(&config_maps(), "default", "a").unwrap();
-        assert_eq!(a["metadata"]["labels"]["kustomize.toolkit.fluxcd.io/name"], "app");
-
-        cluster.push("app", &[("a.yaml", &config_map("a", "2"))]);
-        cluster
-            .until(&kustomizations(), "default", "app", |found| {
-                ready(found) && found["status"]["lastAppliedRevision"] != json!(revision)
-            })
-            .await;
-        assert_eq!(
-            cluster.get(&config_maps(), "default", "a").unwrap()["data"]["key"],
-            "2"
-        );
-        assert!(cluster.get(&config_maps(), "default", "b").is_none());
-        for line in cluster.events("app") {
-            println!("{line}");
-        }
-
-        let path = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/default/kustomizations/app";
-        cluster.request("DELETE", path, "", None);
-        cluster.sleep(5).await;
-        assert!(cluster.get(&kustomizations(), "default", "app").is_none());
-        assert!(cluster.get(&config_maps(), "default", "a").is_none());
-    });
 }

@@ -39,7 +39,8 @@ pub(crate) struct Difference {
 
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: expected {}, saw {}", self.path, self.expected, self.seen)
+        let seen = self.seen.trim_end().replace('\n', " | ");
+        write!(f, "{}: expected {}, saw {seen}", self.path, self.expected)
     }
 }
 

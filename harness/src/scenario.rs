@@ -79,7 +79,7 @@ pub enum Step {
     /// Asserts that something stays true.
     Hold(step::Hold),
     /// Asserts that something does not happen.
-    Never(step::Never),
+    Never(Box<step::Never>),
     /// An action that must be refused.
     Fails(step::Fails),
     /// Compares objects with a file.

@@ -143,10 +143,14 @@ mod tests {
         };
         let object = Arc::new(json!({"kind": "ConfigMap", "data": {"a": "1"}}));
         let none = BTreeMap::new();
-        let refused = snapshots.compare("x", &[object.clone()], &none).unwrap_err();
+        let refused = snapshots
+            .compare("x", std::slice::from_ref(&object), &none)
+            .unwrap_err();
         assert_eq!(refused.code, "snapshot.new");
         snapshots.mode = SnapshotMode::Update;
-        snapshots.compare("x", &[object.clone()], &none).unwrap();
+        snapshots
+            .compare("x", std::slice::from_ref(&object), &none)
+            .unwrap();
         let text = fs::read_to_string(&snapshots.written[0]).unwrap();
         assert!(
             text.starts_with("---\nsource: scenarios/a/b/c.yaml\nexpression: x\n---\n"),
@@ -176,7 +180,7 @@ mod tests {
         };
         let object = Arc::new(json!({"kind": "ConfigMap", "data": {"text": "one\ntwo\n", "n": "1"}}));
         snapshots
-            .compare("x", &[object.clone()], &BTreeMap::new())
+            .compare("x", std::slice::from_ref(&object), &BTreeMap::new())
             .unwrap();
         let body = snapshots.body(&[object], &BTreeMap::new()).unwrap();
         let mut settings = insta::Settings::new();

@@ -3,6 +3,8 @@
 //! A test's name is its scenario's name. With `--exact` only that one file is read; an unknown name is an error, where
 //! libtest would run nothing and be content.
 
+#![expect(clippy::print_stderr, reason = "a test runner; nextest reads its last line")]
+
 use std::{path::Path, process::ExitCode};
 
 use harness::{

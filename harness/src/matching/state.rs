@@ -231,7 +231,7 @@ fn suspended(object: &Value) -> bool {
 fn missing_event(state: &State, wanted: &EventMatch, history: &[Seen]) -> Option<Difference> {
     let of_object: Vec<&Seen> = history.iter().filter(|seen| is_event_of(seen, state)).collect();
     let text = |seen: &Seen, member: &str| seen.object[member].as_str().unwrap_or_default().to_owned();
-    let matches = |seen: &&Seen| {
+    let matches = |seen: &&Seen| -> bool {
         let same = |wanted: &Option<String>, member: &str| {
             wanted.as_ref().is_none_or(|wanted| *wanted == text(seen, member))
         };
@@ -242,7 +242,7 @@ fn missing_event(state: &State, wanted: &EventMatch, history: &[Seen]) -> Option
                 .as_ref()
                 .is_none_or(|message| message.matches(&text(seen, "message")))
     };
-    if of_object.iter().any(|seen| matches(seen)) {
+    if of_object.iter().any(matches) {
         return None;
     }
     let expected: Vec<String> = [

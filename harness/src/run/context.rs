@@ -45,12 +45,8 @@ fn describe(seen: &Seen) -> String {
         })
         .collect();
     let separator = if conditions.is_empty() { "" } else { ": " };
-    format!(
-        "{} {}{separator}{}",
-        seen.key,
-        seen.what.word(),
-        conditions.join("; ")
-    )
+    let conditions = conditions.join("; ").replace('\n', " | ");
+    format!("{} {}{separator}{conditions}", seen.key, seen.what.word())
 }
 
 /// An event in one line.
@@ -64,6 +60,6 @@ pub(super) fn describe_event(event: &Value) -> String {
         text(&about["kind"]),
         text(&about["namespace"]),
         text(&about["name"]),
-        text(&event["message"]).replace('\n', " | ")
+        text(&event["message"]).trim_end().replace('\n', " | ")
     )
 }

@@ -7,7 +7,7 @@ use crate::{
     SnapshotMode, Verdict,
     event::Outcome,
     report::explain,
-    scenario::{Roots, parse},
+    scenario::{Catalogue, Roots, parse},
 };
 
 fn play(steps: &str) -> Outcome {
@@ -150,8 +150,31 @@ fn a_snapshot_is_written_on_demand_and_then_compared() {
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    let first = play(CONFIG);
-    let second = play(CONFIG);
-    assert!(first.trace.len() > 1);
-    assert_eq!(first.trace, second.trace);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let roots = Roots::at(root);
+    let source = Catalogue::read_one(&roots, "kustomize/prune/removed-file")
+        .unwrap()
+        .unwrap();
+    let trace = |seed| {
+        let options = Options {
+            roots: roots.clone(),
+            seed,
+            snapshots: SnapshotMode::Compare,
+            trace: true,
+            jobs: 1,
+            fail_fast: false,
+        };
+        let outcome = judge(&source, &options, &mut |_| {});
+        assert_eq!(outcome.verdict, Verdict::Passed, "{}", explain(&outcome));
+        outcome.trace
+    };
+    let first = trace(7);
+    assert!(
+        first
+            .iter()
+            .any(|line| line.contains("ConfigMap/default/settings deleted"))
+    );
+    assert!(first.iter().any(|line| line.contains(r#""verb":"delete""#)));
+    assert_eq!(first, trace(7));
+    assert_ne!(first, trace(8));
 }

@@ -40,11 +40,7 @@ pub(crate) fn placeholders(value: &Value) -> Vec<Placeholder> {
 /// Replaces the placeholders in every text of `value`; one that `resolve` does not know stays.
 pub(crate) fn substitute(value: &mut Value, resolve: &mut dyn FnMut(&Placeholder) -> Option<String>) {
     match value {
-        Value::String(text) => {
-            if text.contains("{{") {
-                *text = substitute_text(text, resolve);
-            }
-        }
+        Value::String(text) if text.contains("{{") => *text = substitute_text(text, resolve),
         Value::Array(items) => items.iter_mut().for_each(|item| substitute(item, resolve)),
         Value::Object(members) => members
             .values_mut()

@@ -10,14 +10,41 @@ use crate::{
     set::Set,
 };
 
+/// An object and its ids, which are asked for too often to be made anew each time.
+struct Known<'a> {
+    resource: &'a Resource,
+    now: Id,
+    previous: Vec<Id>,
+}
+
+impl Known<'_> {
+    fn original(&self) -> &Id {
+        self.previous.first().unwrap_or(&self.now)
+    }
+
+    fn name(&self) -> &str {
+        manifest::object::name(&self.resource.value)
+    }
+
+    fn namespace(&self) -> &str {
+        manifest::object::namespace(&self.resource.value)
+    }
+}
+
 /// Corrects every reference.
 pub(crate) fn fix(set: &mut Set) -> Result<(), Error> {
-    let ids: Vec<_> = set.0.iter().map(Resource::original_id).collect();
-    for (at, original) in ids.iter().enumerate() {
-        let mut value = set.0[at].value.clone();
-        let referrer = &set.0[at];
-        let candidates = candidates(set, referrer)?;
+    let known = set.0.iter().map(|resource| Known {
+        resource,
+        now: resource.id(),
+        previous: resource.previous_ids(),
+    });
+    let known: Vec<_> = known.collect();
+    let mut fixed = Vec::new();
+    for (at, referrer) in known.iter().enumerate() {
+        let candidates = candidates(&known, referrer)?;
+        let mut value = None;
         for referral in fieldspec::references() {
+            let original = referrer.original();
             for spec in referral.referrers.iter().filter(|spec| spec.selects(original)) {
                 let finder = Finder {
                     referrer,
@@ -25,26 +52,28 @@ pub(crate) fn fix(set: &mut Set) -> Result<(), Error> {
                     target: &referral.target,
                     spec,
                 };
-                finder.apply(&mut value)?;
+                finder.apply(value.get_or_insert_with(|| referrer.resource.value.clone()))?;
             }
         }
+        fixed.extend(value.map(|value| (at, value)));
+    }
+    for (at, value) in fixed {
         set.0[at].value = value;
     }
     Ok(())
 }
 
 /// The objects that one may refer to: those of its namespace and of the cluster.
-fn candidates<'a>(set: &'a Set, referrer: &Resource) -> Result<Vec<&'a Resource>, Error> {
-    let id = referrer.id();
+fn candidates<'k>(known: &'k [Known<'k>], referrer: &Known<'_>) -> Result<Vec<&'k Known<'k>>, Error> {
+    let id = &referrer.now;
     if id.cluster_scoped {
-        return Ok(set.0.iter().collect());
+        return Ok(known.iter().collect());
     }
-    let accounts = account_namespaces(referrer)?;
-    let reachable = set.0.iter().filter(|other| {
-        let other_id = other.id();
-        other_id.cluster_scoped
-            || other_id.effective_namespace() == id.effective_namespace()
-            || accounts.iter().any(|namespace| *namespace == other_id.namespace)
+    let accounts = account_namespaces(referrer.resource)?;
+    let reachable = known.iter().filter(|other| {
+        other.now.cluster_scoped
+            || other.now.effective_namespace() == id.effective_namespace()
+            || accounts.iter().any(|namespace| *namespace == other.now.namespace)
     });
     Ok(reachable.collect())
 }
@@ -74,8 +103,8 @@ fn account_namespaces(referrer: &Resource) -> Result<Vec<&str>, Error> {
 }
 
 struct Finder<'a> {
-    referrer: &'a Resource,
-    candidates: &'a [&'a Resource],
+    referrer: &'a Known<'a>,
+    candidates: &'a [&'a Known<'a>],
     target: &'a FieldSpec,
     spec: &'a FieldSpec,
 }
@@ -118,9 +147,9 @@ impl Finder<'_> {
 
     fn set_text(&self, field: &mut Value) -> Result<(), Error> {
         let Some(name) = field.as_str() else { return Ok(()) };
-        let same = |found: &[&Resource]| all_same(found, |resource| manifest::object::name(&resource.value));
+        let same = |found: &[&Known<'_>]| all_same(found, |resource| resource.name());
         if let Some(found) = self.select(name, self.candidates.to_vec(), same)? {
-            *field = Value::String(manifest::object::name(&found.value).to_owned());
+            *field = Value::String(found.name().to_owned());
         }
         Ok(())
     }
@@ -132,19 +161,15 @@ impl Finder<'_> {
             None => return Err(Error::new("path config error; no 'name' field in node")),
         };
         let candidates = self.in_namespace(field);
-        let same = |found: &[&Resource]| {
-            all_same(found, |resource| manifest::object::name(&resource.value))
-                && all_same(found, |resource| manifest::object::namespace(&resource.value))
+        let same = |found: &[&Known<'_>]| {
+            all_same(found, |resource| resource.name()) && all_same(found, |resource| resource.namespace())
         };
         let Some(found) = self.select(&name, candidates, same)? else {
             return Ok(());
         };
-        let namespace = manifest::object::namespace(&found.value);
+        let namespace = found.namespace();
         if let Value::Object(map) = field {
-            map.insert(
-                "name".to_owned(),
-                Value::String(manifest::object::name(&found.value).to_owned()),
-            );
+            map.insert("name".to_owned(), Value::String(found.name().to_owned()));
             if !namespace.is_empty() {
                 map.insert("namespace".to_owned(), Value::String(namespace.to_owned()));
             }
@@ -153,7 +178,7 @@ impl Finder<'_> {
     }
 
     /// The candidates that were, or else are, in the namespace that a field names.
-    fn in_namespace(&self, field: &Value) -> Vec<&Resource> {
+    fn in_namespace(&self, field: &Value) -> Vec<&Known<'_>> {
         let Some(namespace) = field.get("namespace") else {
             return self.candidates.to_vec();
         };
@@ -162,10 +187,10 @@ impl Finder<'_> {
         let candidates = self.candidates.iter().copied();
         let before: Vec<_> = candidates
             .clone()
-            .filter(|resource| within(&resource.original_id()))
+            .filter(|resource| within(resource.original()))
             .collect();
         if before.is_empty() {
-            candidates.filter(|resource| within(&resource.id())).collect()
+            candidates.filter(|resource| within(&resource.now)).collect()
         } else {
             before
         }
@@ -175,34 +200,34 @@ impl Finder<'_> {
     fn select<'c>(
         &self,
         name: &str,
-        mut found: Vec<&'c Resource>,
-        same: impl Fn(&[&Resource]) -> bool,
-    ) -> Result<Option<&'c Resource>, Error> {
-        found.retain(|resource| resource.previous_ids().iter().any(|id| id.name == name));
-        found.retain(|resource| resource.previous_ids().iter().any(|id| self.target.selects(id)));
+        mut found: Vec<&'c Known<'c>>,
+        same: impl Fn(&[&Known<'_>]) -> bool,
+    ) -> Result<Option<&'c Known<'c>>, Error> {
+        found.retain(|resource| resource.previous.iter().any(|id| id.name == name));
+        found.retain(|resource| resource.previous.iter().any(|id| self.target.selects(id)));
         if let Some(role) = self.role() {
-            found.retain(|resource| resource.previous_ids().iter().any(|id| role.selects(id)));
+            found.retain(|resource| resource.previous.iter().any(|id| role.selects(id)));
         }
-        let own = self.referrer.id();
+        let own = &self.referrer.now;
         found.retain(|resource| {
-            let id = resource.id();
+            let id = &resource.now;
             own.cluster_scoped
                 || id.cluster_scoped
                 || id.kind == "ServiceAccount"
                 || id.effective_namespace() == own.effective_namespace()
         });
         if found.len() > 1 || found.is_empty() {
-            found.retain(|resource| resource.same_affixes(self.referrer, true));
+            found.retain(|resource| resource.resource.same_affixes(self.referrer.resource, true));
         }
         if found.len() > 1 {
-            found.retain(|resource| resource.same_affixes(self.referrer, false));
+            found.retain(|resource| resource.resource.same_affixes(self.referrer.resource, false));
         }
         match found.as_slice() {
             [] => Ok(None),
             [only] => Ok(Some(only)),
             [first, ..] if same(&found) => Ok(Some(first)),
             many => {
-                let ids: Vec<_> = many.iter().map(|resource| resource.id().to_string()).collect();
+                let ids: Vec<_> = many.iter().map(|resource| resource.now.to_string()).collect();
                 Err(Error::new(format!(
                     "found multiple possible referrals: {}",
                     ids.join(", ")
@@ -216,7 +241,7 @@ impl Finder<'_> {
         if !self.spec.path.ends_with("roleRef/name") {
             return None;
         }
-        let role = self.referrer.value.get("roleRef")?;
+        let role = self.referrer.resource.value.get("roleRef")?;
         let text = |name: &str| role.get(name).and_then(Value::as_str);
         let mut spec = FieldSpec::everywhere("", false);
         text("apiGroup")?.clone_into(&mut spec.group);
@@ -225,6 +250,6 @@ impl Finder<'_> {
     }
 }
 
-fn all_same<'a>(found: &[&'a Resource], text: impl Fn(&'a Resource) -> &'a str) -> bool {
+fn all_same<'a>(found: &[&'a Known<'a>], text: impl Fn(&'a Known<'a>) -> &'a str) -> bool {
     found.windows(2).all(|pair| text(pair[0]) == text(pair[1]))
 }

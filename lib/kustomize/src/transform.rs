@@ -38,7 +38,12 @@ pub(crate) fn namespace(set: &mut Set, namespace: &str) -> Result<(), Error> {
             applied.map_err(|error| error.within("namespace transformation failed"))?;
         }
         let id = set.0[at].id();
-        let same: Vec<_> = set.0.iter().filter(|other| other.id().is_same(&id)).collect();
+        let named = |value: &Value| manifest::object::name(value) == id.name;
+        let same = set
+            .0
+            .iter()
+            .filter(|other| named(&other.value) && other.id().is_same(&id));
+        let same: Vec<_> = same.collect();
         if same.len() != 1 {
             let shown: Vec<_> = same.iter().map(|resource| resource.json()).collect();
             let shown = shown.join(" ");

@@ -165,10 +165,7 @@ impl ResourceManager {
     /// Finds out what applying an object would do.
     async fn check(&self, mut desired: Value, options: &ApplyOptions) -> Result<Checked, String> {
         let reference = ObjectRef::of(&desired);
-        let mut live = match self.cluster.get(&reference).await {
-            Ok(live) => Some(live),
-            Err(_) => None,
-        };
+        let mut live = self.cluster.get(&reference).await.ok();
         if skips(&desired, live.as_ref(), options) {
             let action = Action::Skipped;
             return Ok(Checked {

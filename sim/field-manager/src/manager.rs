@@ -154,7 +154,7 @@ impl FieldManager<'_> {
         proper("live", live)?;
         let live = Versioned::borrowed(live, self.api_version);
         let versioned = Versioned::borrowed(new, self.api_version);
-        let set = self
+        let mut set = self
             .updater()
             .update(&live, &versioned, managed)
             .map_err(|error| match error {
@@ -163,7 +163,7 @@ impl FieldManager<'_> {
                 }
                 UpdateError::Conflicts(_) => String::new(),
             })?;
-        let set = set.difference(stripped());
+        set.subtract(stripped());
         if !set.is_empty() {
             let mut owner = Owner::new(manager, Operation::Update, self.api_version, self.subresource);
             owner.time = Some(now);
@@ -305,7 +305,7 @@ impl FieldManager<'_> {
             UpdateError::Failed(text) => ApplyError::Internal(text),
         })?;
         if let Some(owner) = managed.get_mut(&identity) {
-            owner.set = owner.set.difference(stripped());
+            owner.set.subtract(stripped());
             if owner.set.is_empty() {
                 managed.remove(&identity);
             } else if object.is_some() {

@@ -61,7 +61,7 @@ fn add_back_owned<'o>(
     }
     // The pruned version comes first: conversions may need what was pruned from it.
     let first = owned.remove_entry(pruned.api_version.as_str());
-    let mut merged = Versioned::borrowed(&merged.object, &merged.api_version);
+    let mut merged = merged.seen();
     for (version, owned) in first.into_iter().chain(owned) {
         if versions.typed(version).is_none() {
             continue;

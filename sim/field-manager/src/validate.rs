@@ -54,6 +54,8 @@ pub enum Origin {
     Converted,
     /// From the body of an apply, where every number is a float.
     Applied,
+    /// With a configuration laid over it: what does not fit comes from there.
+    Merged,
 }
 
 /// Checks an object.
@@ -143,8 +145,13 @@ impl<'a> Walker<'a> {
         self.found.push(Violation { path, message });
     }
 
+    /// Whether texts show numbers as floats.
+    fn floats(&self) -> bool {
+        matches!(self.origin, Origin::Applied | Origin::Merged)
+    }
+
     fn spell(&self, element: &PathElement) -> String {
-        if self.origin == Origin::Applied {
+        if self.floats() {
             element.as_float().to_string()
         } else {
             element.to_string()
@@ -153,7 +160,7 @@ impl<'a> Walker<'a> {
 
     /// A value as texts show it.
     fn shown(&self, value: &Value) -> Value {
-        if self.origin == Origin::Applied {
+        if self.floats() {
             floats(value.clone())
         } else {
             value.clone()

@@ -100,6 +100,7 @@ fn group(api_version: &str) -> &str {
 pub(crate) struct Versioned<'o> {
     pub(crate) object: Cow<'o, Value>,
     pub(crate) api_version: String,
+    origin: Origin,
 }
 
 impl<'o> Versioned<'o> {
@@ -107,6 +108,7 @@ impl<'o> Versioned<'o> {
         Self {
             object: Cow::Borrowed(object),
             api_version: api_version.to_owned(),
+            origin: Origin::Converted,
         }
     }
 
@@ -114,6 +116,7 @@ impl<'o> Versioned<'o> {
         Self {
             object: Cow::Owned(object),
             api_version: api_version.to_owned(),
+            origin: Origin::Merged,
         }
     }
 
@@ -138,9 +141,22 @@ impl<'o> Versioned<'o> {
         let converted = versions.convert(&self.object, api_version)?;
         let typed = versions.typed(api_version).ok_or(ConvertError::MissingVersion)?;
         typed
-            .validate(&converted, Origin::Converted)
+            .validate(&converted, self.origin)
             .map_err(|e| ConvertError::Failed(e.to_string()))?;
-        Ok(Self::owned(converted, api_version))
+        Ok(Self {
+            object: Cow::Owned(converted),
+            api_version: api_version.to_owned(),
+            origin: self.origin,
+        })
+    }
+
+    /// The same object, borrowed.
+    pub(crate) fn seen(&self) -> Versioned<'_> {
+        Versioned {
+            object: Cow::Borrowed(&self.object),
+            api_version: self.api_version.clone(),
+            origin: self.origin,
+        }
     }
 
     /// The object seen in another version.
@@ -149,7 +165,7 @@ impl<'o> Versioned<'o> {
         versions: &dyn Versions,
         api_version: &str,
     ) -> Result<Versioned<'_>, ConvertError> {
-        Versioned::borrowed(&self.object, &self.api_version).into_version(versions, api_version)
+        self.seen().into_version(versions, api_version)
     }
 
     pub(crate) fn typed<'v>(&self, versions: &'v dyn Versions) -> Result<Typed<'v>, ConvertError> {

@@ -129,11 +129,12 @@ impl Cluster {
         self.world.clock.sleep(Duration::from_secs(seconds)).await;
     }
 
-    pub(crate) fn events(&self, name: &str) -> Vec<String> {
+    pub(crate) fn events(&self, kind: &str, name: &str) -> Vec<String> {
         let events = self.world.api.list(&Gvr::new("", "v1", "events"), None);
-        let about = events
-            .iter()
-            .filter(|event| event["involvedObject"]["name"] == name);
+        let about = events.iter().filter(|event| {
+            let object = &event["involvedObject"];
+            object["kind"] == kind && object["name"] == name
+        });
         about
             .map(|event| {
                 let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();

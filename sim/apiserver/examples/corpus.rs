@@ -15,7 +15,10 @@ fn main() -> std::io::Result<()> {
         return Ok(());
     }
     let dir = args.get(1).map_or(".", String::as_str);
-    let report = apiserver::corpus::replay(Path::new(dir), args.get(2).map(String::as_str).filter(|text| !text.is_empty()))?;
+    let report = apiserver::corpus::replay(
+        Path::new(dir),
+        args.get(2).map(String::as_str).filter(|text| !text.is_empty()),
+    )?;
     let lines = args.get(3).and_then(|text| text.parse().ok()).unwrap_or(5);
     for (name, area) in &report.areas {
         let mut families: BTreeMap<&str, usize> = BTreeMap::new();

@@ -35,7 +35,14 @@ pub(crate) fn impersonate(core: &Core, request: &Incoming, user: User) -> Outcom
     }];
     wanted.extend(groups.iter().map(|group| ("groups", "", group.clone())));
     for (resource, namespace, name) in wanted {
-        let action = Action { verb: "impersonate", group: "", resource, subresource: "", namespace, name: &name };
+        let action = Action {
+            verb: "impersonate",
+            group: "",
+            resource,
+            subresource: "",
+            namespace,
+            name: &name,
+        };
         if !allowed(core, &user, &action) {
             let detail = format!(
                 "User {:?} cannot impersonate resource {resource:?} in API group \"\"{}",
@@ -45,14 +52,22 @@ pub(crate) fn impersonate(core: &Core, request: &Incoming, user: User) -> Outcom
             return Err(Failure::forbidden("", resource, &name, &detail));
         }
     }
-    let mut next = User { name: name.to_owned(), uid: uid.to_owned(), ..User::default() };
+    let mut next = User {
+        name: name.to_owned(),
+        uid: uid.to_owned(),
+        ..User::default()
+    };
     next.groups = match (groups.is_empty(), user::parse_service_account(name)) {
         (true, Some((namespace, _))) => user::service_account_groups(namespace),
         (true, None) => Vec::new(),
         (false, _) => groups,
     };
     let anonymous = name == "system:anonymous";
-    let class = if anonymous { "system:unauthenticated" } else { "system:authenticated" };
+    let class = if anonymous {
+        "system:unauthenticated"
+    } else {
+        "system:authenticated"
+    };
     if !next.in_group(class) {
         next.groups.push(class.to_owned());
     }
@@ -70,7 +85,10 @@ fn place(namespace: &str) -> String {
 /// Refuses what no rule allows.
 pub(crate) fn authorize(core: &Core, user: &User, target: &Target) -> Outcome<()> {
     if target.verb == Verb::Create && target.subresource.is_empty() {
-        let unnamed = Target { name: String::new(), ..target.clone() };
+        let unnamed = Target {
+            name: String::new(),
+            ..target.clone()
+        };
         return authorize_named(core, user, &unnamed);
     }
     authorize_named(core, user, target)
@@ -81,7 +99,11 @@ pub(crate) fn authorize_named(core: &Core, user: &User, target: &Target) -> Outc
     let verb = target.verb.name();
     // A namespace is judged by the rules inside it.
     let inside = target.gvr.group.is_empty() && target.gvr.resource == "namespaces";
-    let namespace = if inside { target.name.as_str() } else { target.namespace.as_str() };
+    let namespace = if inside {
+        target.name.as_str()
+    } else {
+        target.namespace.as_str()
+    };
     let action = Action {
         verb,
         group: &target.gvr.group,
@@ -104,7 +126,12 @@ pub(crate) fn authorize_named(core: &Core, user: &User, target: &Target) -> Outc
         target.gvr.group,
         place(namespace)
     );
-    Err(Failure::forbidden(&target.gvr.group, &target.gvr.resource, &target.name, &detail))
+    Err(Failure::forbidden(
+        &target.gvr.group,
+        &target.gvr.resource,
+        &target.name,
+        &detail,
+    ))
 }
 
 /// Refuses paths that are not open to everybody.
@@ -113,5 +140,10 @@ pub(crate) fn authorize_path(core: &Core, user: &User, method: &str, path: &str)
         return Ok(());
     }
     let verb = method.to_ascii_lowercase();
-    Err(Failure::forbidden("", "", "", &format!("User {:?} cannot {verb} path {path:?}", user.name)))
+    Err(Failure::forbidden(
+        "",
+        "",
+        "",
+        &format!("User {:?} cannot {verb} path {path:?}", user.name),
+    ))
 }

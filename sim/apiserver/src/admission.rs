@@ -22,7 +22,8 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
         finalizers.insert("finalizers".into(), json!(["kubernetes"]));
         manifest::object::map_at(object, &["status"]).insert("phase".into(), "Active".into());
         let name = manifest::object::name(object).to_owned();
-        manifest::object::map_at(object, &["metadata", "labels"]).insert("kubernetes.io/metadata.name".into(), name.into());
+        manifest::object::map_at(object, &["metadata", "labels"])
+            .insert("kubernetes.io/metadata.name".into(), name.into());
     }
     if call.resource.is("", "pods") && old.is_none() {
         pods::mutate(call, object)?;
@@ -49,7 +50,14 @@ pub(crate) fn allocate(call: &mut Call<'_>, object: &mut Value, old: Option<&Val
     if errors.is_empty() {
         return Ok(());
     }
-    let causes: Vec<Cause> = errors.into_iter().map(|e| Cause { reason: e.reason, field: e.field, message: e.message }).collect();
+    let causes: Vec<Cause> = errors
+        .into_iter()
+        .map(|e| Cause {
+            reason: e.reason,
+            field: e.field,
+            message: e.message,
+        })
+        .collect();
     Err(call.invalid(object, &causes))
 }
 
@@ -76,7 +84,8 @@ fn namespace_exists(call: &Call<'_>, object: &Value) -> Outcome<()> {
         return Ok(());
     }
     let name = manifest::object::name(object);
-    let detail = format!("unable to create new content in namespace {namespace} because it is being terminated");
+    let detail =
+        format!("unable to create new content in namespace {namespace} because it is being terminated");
     let cause = Cause::new(
         "NamespaceTerminating",
         "metadata.namespace",
@@ -87,7 +96,9 @@ fn namespace_exists(call: &Call<'_>, object: &Value) -> Outcome<()> {
 
 /// While a definition goes, its objects only go too.
 fn definition_stays(call: &Call<'_>, object: &Value) -> Outcome<()> {
-    let crate::resource::Model::Custom(definition, _) = &call.resource.model else { return Ok(()) };
+    let crate::resource::Model::Custom(definition, _) = &call.resource.model else {
+        return Ok(());
+    };
     if !definition.terminating {
         return Ok(());
     }

@@ -69,10 +69,17 @@ impl<'a> Call<'a> {
     /// Reads the options of a write; `kind` names them in errors (`CreateOptions`).
     pub(crate) fn write_options(&mut self, kind: &str) -> Outcome<()> {
         let mut causes = Vec::new();
-        let dry: Vec<&str> = self.query.all("dryRun").filter(|value| !value.is_empty()).collect();
+        let dry: Vec<&str> = self
+            .query
+            .all("dryRun")
+            .filter(|value| !value.is_empty())
+            .collect();
         if dry.iter().any(|value| *value != "All") {
             let list: Vec<String> = dry.iter().map(|value| format!("{value:?}")).collect();
-            let message = format!("Unsupported value: [{}]: supported values: \"All\"", list.join(","));
+            let message = format!(
+                "Unsupported value: [{}]: supported values: \"All\"",
+                list.join(",")
+            );
             causes.push(Cause::new("FieldValueNotSupported", "dryRun", message));
         }
         let validation = self.query.get("fieldValidation").unwrap_or("Warn");
@@ -82,8 +89,9 @@ impl<'a> Call<'a> {
             _ => Validation::Warn,
         };
         if !matches!(validation, "Ignore" | "Warn" | "Strict") && kind != "DeleteOptions" {
-            let message =
-                format!("Unsupported value: {validation:?}: supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"");
+            let message = format!(
+                "Unsupported value: {validation:?}: supported values: \"\", \"Ignore\", \"Strict\", \"Warn\""
+            );
             causes.push(Cause::new("FieldValueNotSupported", "fieldValidation", message));
         }
         self.dry_run = !dry.is_empty();
@@ -95,7 +103,9 @@ impl<'a> Call<'a> {
     }
 
     fn manager_causes(&self) -> Vec<Cause> {
-        let Some(manager) = self.query.get("fieldManager") else { return Vec::new() };
+        let Some(manager) = self.query.get("fieldManager") else {
+            return Vec::new();
+        };
         let mut causes = Vec::new();
         if manager.len() > limits::MANAGER {
             causes.push(Cause::new(
@@ -127,7 +137,11 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn not_found(&self) -> Box<Failure> {
-        Failure::not_found(&self.target.gvr.group, &self.target.gvr.resource, &self.target.name)
+        Failure::not_found(
+            &self.target.gvr.group,
+            &self.target.gvr.resource,
+            &self.target.name,
+        )
     }
 
     pub(crate) fn forbidden(&self, name: &str, detail: &str) -> Box<Failure> {
@@ -140,7 +154,12 @@ impl<'a> Call<'a> {
         match self.resource.kind_model() {
             // Views of one storage are called by the group they are stored in.
             Some(kind) => Failure::invalid(kind.storage.0, kind.kind, name, causes),
-            None => Failure::invalid(&self.target.gvr.group, manifest::object::kind(object), name, causes),
+            None => Failure::invalid(
+                &self.target.gvr.group,
+                manifest::object::kind(object),
+                name,
+                causes,
+            ),
         }
     }
 

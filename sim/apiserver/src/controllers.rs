@@ -130,7 +130,11 @@ fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
             tasks.insert(Task::Definition(event.key.name().to_owned()));
         }
         names::DEFINITIONS => {
-            tasks.extend(definitions::of_group(core, state).into_iter().map(Task::Definition));
+            tasks.extend(
+                definitions::of_group(core, state)
+                    .into_iter()
+                    .map(Task::Definition),
+            );
         }
         ROLES => {
             tasks.insert(Task::Aggregate);

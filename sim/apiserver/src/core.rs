@@ -78,7 +78,9 @@ impl Core {
         resource::builtin(&gvr.group, &gvr.version, &gvr.resource).or_else(|| {
             let table = crate::gvr::qualified(&gvr.group, &gvr.resource);
             let definition = self.state.definitions.get(table.as_str())?;
-            let version = definition.version(&gvr.version).filter(|version| version.served)?;
+            let version = definition
+                .version(&gvr.version)
+                .filter(|version| version.served)?;
             Some(Arc::new(Resource::custom(definition, version)))
         })
     }
@@ -92,7 +94,9 @@ impl Core {
         let (resource, group) = table.split_once('.').unwrap_or((table, ""));
         crate::kinds::all()
             .iter()
-            .find(|kind| kind.resource == resource && kind.group == group && kind.storage == (group, kind.version))
+            .find(|kind| {
+                kind.resource == resource && kind.group == group && kind.storage == (group, kind.version)
+            })
             .and_then(|kind| resource::builtin(kind.group, kind.version, kind.resource))
     }
 
@@ -108,7 +112,11 @@ impl Core {
     pub(crate) fn put(&mut self, resource: &Resource, key: Key, object: Value) -> Arc<Value> {
         let existed = self.state.store.get(&resource.table, &key).is_some();
         let value = self.state.store.put(&resource.table, key, object);
-        let kind = if existed { ChangeKind::Modified } else { ChangeKind::Added };
+        let kind = if existed {
+            ChangeKind::Modified
+        } else {
+            ChangeKind::Added
+        };
         self.written(resource, kind, &value);
         value
     }
@@ -136,7 +144,8 @@ impl Core {
             object: Arc::clone(object),
             resource_version: self.state.store.revision(),
         };
-        self.subscribers.retain(|subscriber| subscriber.send(change.clone()).is_ok());
+        self.subscribers
+            .retain(|subscriber| subscriber.send(change.clone()).is_ok());
     }
 
     /// Keeps the served custom resources in step with their definitions.
@@ -189,16 +198,12 @@ impl Core {
 /// The object with another `resourceVersion`.
 pub(crate) fn stamped(object: &Value, revision: u64) -> Value {
     let mut object = object.clone();
-    manifest::object::map_at(&mut object, &["metadata"]).insert("resourceVersion".into(), revision.to_string().into());
+    manifest::object::map_at(&mut object, &["metadata"])
+        .insert("resourceVersion".into(), revision.to_string().into());
     object
 }
 
 /// A `metav1.Time`: whole seconds, UTC.
 pub(crate) fn time(now: Timestamp) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// A `metav1.MicroTime`.
-pub(crate) fn micro_time(now: Timestamp) -> String {
-    now.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }

@@ -61,7 +61,11 @@ impl Report {
         match difference {
             None => area.matched += 1,
             Some(found) if area.differences.len() < SHOWN => {
-                area.differences.push(Difference { case: text("name"), family: text("family"), text: found });
+                area.differences.push(Difference {
+                    case: text("name"),
+                    family: text("family"),
+                    text: found,
+                });
             }
             Some(_) => {}
         }
@@ -90,7 +94,10 @@ pub fn replay(path: &Path, filter: Option<&str>) -> io::Result<Report> {
         let text = |key: &str| case.value[key].as_str().unwrap_or_default();
         let name = format!("{}/{}", text("area"), text("name"));
         if filter.is_none_or(|filter| name.contains(filter)) {
-            report.count(&case.value, replay::case(case, &corpus.fixtures, &mut prepared).err());
+            report.count(
+                &case.value,
+                replay::case(case, &corpus.fixtures, &mut prepared).err(),
+            );
         }
     }
     Ok(report)

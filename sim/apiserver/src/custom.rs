@@ -11,7 +11,11 @@ use kube_schema::{Schema, TypeId};
 use serde_json::Value;
 
 use self::validate::Patterns;
-use crate::{failure::Cause, gvr::{api_version, qualified}, strategy};
+use crate::{
+    failure::Cause,
+    gvr::{api_version, qualified},
+    strategy,
+};
 
 /// A CustomResourceDefinition that is established.
 #[derive(Debug, Clone)]
@@ -69,21 +73,35 @@ impl Definition {
     pub(crate) fn read(object: &Value) -> Option<Self> {
         let spec = object.get("spec")?;
         let text = |at: &Value, key: &str| at.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let accepted = object.pointer("/status/acceptedNames").filter(|names| names.get("plural").is_some());
+        let accepted = object
+            .pointer("/status/acceptedNames")
+            .filter(|names| names.get("plural").is_some());
         let names = accepted.or_else(|| spec.get("names"))?;
         let group = text(spec, "group");
         let plural = text(names, "plural");
         let versions = spec.get("versions")?.as_array()?;
-        let preserve = spec.get("preserveUnknownFields").and_then(Value::as_bool).unwrap_or(false);
+        let preserve = spec
+            .get("preserveUnknownFields")
+            .and_then(Value::as_bool)
+            .unwrap_or(false);
         let strings = |key: &str| {
             let list = names.get(key).and_then(Value::as_array);
-            list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+            list.into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect()
         };
         let kind = text(names, "kind");
-        let storage = versions.iter().find(|version| version["storage"] == Value::Bool(true))?;
+        let storage = versions
+            .iter()
+            .find(|version| version["storage"] == Value::Bool(true))?;
         Some(Self {
             table: qualified(&group, &plural).into(),
-            versions: versions.iter().map(|version| Arc::new(Version::read(version, &group, &kind, preserve))).collect(),
+            versions: versions
+                .iter()
+                .map(|version| Arc::new(Version::read(version, &group, &kind, preserve)))
+                .collect(),
             storage: text(storage, "name"),
             namespaced: text(spec, "scope") == "Namespaced",
             singular: text(names, "singular"),
@@ -109,15 +127,26 @@ impl Version {
         let name = text(object, "name");
         let deprecated = object.get("deprecated").and_then(Value::as_bool).unwrap_or(false);
         let own = object.get("deprecationWarning").and_then(Value::as_str);
-        let warning = deprecated.then(|| own.map_or_else(|| format!("{group}/{name} {kind} is deprecated"), str::to_owned));
+        let warning = deprecated
+            .then(|| own.map_or_else(|| format!("{group}/{name} {kind} is deprecated"), str::to_owned));
         let scale = object.pointer("/subresources/scale").map(|scale| ScalePaths {
             spec: text(scale, "specReplicasPath"),
             status: text(scale, "statusReplicasPath"),
-            selector: scale.get("labelSelectorPath").and_then(Value::as_str).map(str::to_owned),
+            selector: scale
+                .get("labelSelectorPath")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
         });
         let selectable = object.get("selectableFields").and_then(Value::as_array);
-        let schema = object.pointer("/schema/openAPIV3Schema").cloned().unwrap_or(Value::Null);
-        let typed = if preserve { kube_schema::untyped() } else { kube_schema::structural(&schema).unwrap_or_else(|_| kube_schema::untyped()) };
+        let schema = object
+            .pointer("/schema/openAPIV3Schema")
+            .cloned()
+            .unwrap_or(Value::Null);
+        let typed = if preserve {
+            kube_schema::untyped()
+        } else {
+            kube_schema::structural(&schema).unwrap_or_else(|_| kube_schema::untyped())
+        };
         let mut patterns = Patterns::new();
         validate::patterns(&schema, &mut patterns);
         Self {
@@ -142,7 +171,9 @@ impl Version {
 
 /// A stored object in one of its versions.
 pub(crate) fn view(definition: &Definition, version: &Version, stored: &Arc<Value>) -> Arc<Value> {
-    let revision = manifest::object::resource_version(stored).parse::<u64>().unwrap_or(0);
+    let revision = manifest::object::resource_version(stored)
+        .parse::<u64>()
+        .unwrap_or(0);
     let current = manifest::object::api_version(stored) == api_version(&definition.group, &version.name);
     if current && revision > definition.revision {
         return Arc::clone(stored);
@@ -153,7 +184,11 @@ pub(crate) fn view(definition: &Definition, version: &Version, stored: &Arc<Valu
         kube_schema::unknown_fields(&version.typed.0, version.typed.1, &mut object);
     }
     default(version, &mut object);
-    if object == **stored { Arc::clone(stored) } else { Arc::new(object) }
+    if object == **stored {
+        Arc::clone(stored)
+    } else {
+        Arc::new(object)
+    }
 }
 
 /// An object in another version: nothing but its `apiVersion` differs.
@@ -181,7 +216,10 @@ pub(crate) fn default(version: &Version, object: &mut Value) {
 pub(crate) fn validate(version: &Version, subresource: &str, new: &Value) -> Vec<Cause> {
     let mut causes = match (subresource, new.get("status")) {
         ("status", Some(status)) => {
-            let schema = version.schema.pointer("/properties/status").unwrap_or(&Value::Null);
+            let schema = version
+                .schema
+                .pointer("/properties/status")
+                .unwrap_or(&Value::Null);
             validate::check(schema, &version.patterns, status, "status")
         }
         ("status", None) => Vec::new(),
@@ -229,7 +267,9 @@ pub(crate) fn prepare_update(version: &Version, subresource: &str, new: &mut Val
 
 fn has_rules(schema: &Value) -> bool {
     match schema {
-        Value::Object(members) => members.contains_key("x-kubernetes-validations") || members.values().any(has_rules),
+        Value::Object(members) => {
+            members.contains_key("x-kubernetes-validations") || members.values().any(has_rules)
+        }
         Value::Array(items) => items.iter().any(has_rules),
         _ => false,
     }

@@ -20,16 +20,26 @@ impl Call<'_> {
         let Body { mut document, notes } = self.parse_document()?;
         let resource = Arc::clone(&self.resource);
         let (typed, api_version, kind) = match other {
-            Some((api_version, kind)) => {
-                (strategy::builtin(api_version, kind), api_version.to_owned(), kind.to_owned())
-            }
-            None => (strategy::typed(&resource), resource.api_version(), resource.kind.clone()),
+            Some((api_version, kind)) => (
+                strategy::builtin(api_version, kind),
+                api_version.to_owned(),
+                kind.to_owned(),
+            ),
+            None => (
+                strategy::typed(&resource),
+                resource.api_version(),
+                resource.kind.clone(),
+            ),
         };
-        let Some(typed) = typed else { return Err(self.not_found()) };
+        let Some(typed) = typed else {
+            return Err(self.not_found());
+        };
         self.check_type(&mut document, &api_version, &kind)?;
         let (mut findings, object) = self.read_as(&document, typed).map_err(|problem| {
             let (_, version) = manifest::split_api_version(&api_version);
-            Failure::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {problem}"))
+            Failure::bad_request(format!(
+                "{kind} in version {version:?} cannot be handled as a {kind}: {problem}"
+            ))
         })?;
         if !notes.is_empty() && self.validation == Validation::Strict {
             findings.insert(0, format!("yaml: unmarshal errors:\n  {}", notes.join("\n  ")));
@@ -41,25 +51,36 @@ impl Call<'_> {
     }
 
     /// Reads a document into a type: findings about it, and what the type keeps of it.
-    pub(crate) fn read_as(&self, document: &Document, typed: Typed<'_>) -> Result<(Vec<String>, Value), String> {
+    pub(crate) fn read_as(
+        &self,
+        document: &Document,
+        typed: Typed<'_>,
+    ) -> Result<(Vec<String>, Value), String> {
         if !typed.custom {
             let decoded = kube_schema::decode(document, typed.schema, typed.ty)?;
             return Ok((decoded.findings, decoded.value));
         }
         let mut object = document.to_value();
         let mut findings = document.duplicates();
-        let Model::Custom(definition, _) = &self.resource.model else { return Ok((findings, object)) };
+        let Model::Custom(definition, _) = &self.resource.model else {
+            return Ok((findings, object));
+        };
         let (group, name) = manifest::split_api_version(manifest::object::api_version(&object));
         match definition.version(name).filter(|_| group == definition.group) {
             Some(version) => {
                 if !version.preserve {
-                    findings.extend(kube_schema::prune(&version.typed.0, version.typed.1, &mut object)?);
+                    findings.extend(kube_schema::prune(
+                        &version.typed.0,
+                        version.typed.1,
+                        &mut object,
+                    )?);
                 }
             }
             None => {
                 // Of a version without a schema nothing is known.
                 let members = object.as_object().into_iter().flatten().map(|(name, _)| name);
-                let unknown = members.filter(|name| !matches!(name.as_str(), "apiVersion" | "kind" | "metadata"));
+                let unknown =
+                    members.filter(|name| !matches!(name.as_str(), "apiVersion" | "kind" | "metadata"));
                 findings.extend(unknown.map(|name| format!("unknown field \"{name}\"")));
             }
         }
@@ -69,9 +90,10 @@ impl Call<'_> {
     fn parse_document(&self) -> Outcome<Body> {
         let media = media::essence(&self.content_type);
         match media.as_str() {
-            "" | "application/json" | "*/*" | "application/*" => {
-                Ok(Body { document: wire::json(&self.body)?, notes: Vec::new() })
-            }
+            "" | "application/json" | "*/*" | "application/*" => Ok(Body {
+                document: wire::json(&self.body)?,
+                notes: Vec::new(),
+            }),
             "application/yaml" => wire::yaml(&self.body).map_err(Failure::bad_request),
             _ => Err(self.unsupported()),
         }
@@ -108,16 +130,25 @@ impl Call<'_> {
         let (own_kind, own_version) = (text(members, "kind"), text(members, "apiVersion"));
         if own_kind.is_empty() && custom {
             let text = String::from_utf8_lossy(&self.body).trim_end().to_owned();
-            return Err(Failure::bad_request(format!("Object 'Kind' is missing in '{text}'")));
+            return Err(Failure::bad_request(format!(
+                "Object 'Kind' is missing in '{text}'"
+            )));
         }
-        for (key, own, default) in [("kind", &own_kind, kind), ("apiVersion", &own_version, api_version)] {
+        for (key, own, default) in [
+            ("kind", &own_kind, kind),
+            ("apiVersion", &own_version, api_version),
+        ] {
             if own.is_empty() && !custom {
                 members.retain(|(name, _)| name != key);
                 members.push((key.to_owned(), Document::String(default.to_owned())));
             }
         }
         let own_kind = if own_kind.is_empty() { kind } else { &own_kind };
-        let own_version = if own_version.is_empty() && !custom { api_version } else { &own_version };
+        let own_version = if own_version.is_empty() && !custom {
+            api_version
+        } else {
+            &own_version
+        };
         if own_kind == kind && own_version == api_version {
             return Ok(());
         }
@@ -173,7 +204,8 @@ impl Call<'_> {
     /// The body of an apply.
     pub(crate) fn apply_body(&mut self) -> Outcome<Value> {
         let fail = |what: &str| Failure::bad_request(format!("error decoding YAML: {what}"));
-        let body = wire::yaml(&self.body).map_err(|what| fail(&format!("error converting YAML to JSON: {what}")))?;
+        let body =
+            wire::yaml(&self.body).map_err(|what| fail(&format!("error converting YAML to JSON: {what}")))?;
         if !body.notes.is_empty() {
             match self.validation {
                 Validation::Ignore => {}
@@ -201,7 +233,9 @@ impl Call<'_> {
         let body = self.parse_document()?.document.into_value();
         let own = manifest::object::kind(&body);
         if !own.is_empty() && own != kind {
-            return Err(Failure::bad_request(format!("decoded object cannot be converted to {kind}: {own}")));
+            return Err(Failure::bad_request(format!(
+                "decoded object cannot be converted to {kind}: {own}"
+            )));
         }
         Ok(body)
     }

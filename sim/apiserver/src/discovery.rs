@@ -39,7 +39,9 @@ pub(crate) fn serve(core: &Core, request: &Incoming) -> Outcome<Reply> {
         }
         ["apis"] => {
             let groups: Vec<Value> = groups(core).iter().map(|group| group.legacy(false)).collect();
-            return Ok(object(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})));
+            return Ok(object(
+                json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}),
+            ));
         }
         ["apis", name] => {
             if let Some(group) = groups(core).iter().find(|group| group.name == *name) {
@@ -55,18 +57,24 @@ pub(crate) fn serve(core: &Core, request: &Incoming) -> Outcome<Reply> {
 }
 
 fn object(value: Value) -> Reply {
-    Reply::Object { code: 200, object: value.into(), warnings: Vec::new(), encoding: Encoding::Json }
+    Reply::Object {
+        code: 200,
+        object: value.into(),
+        warnings: Vec::new(),
+        encoding: Encoding::Json,
+    }
 }
 
 /// A resource that nobody serves: inside a known group a Status, outside a bare text.
 pub(crate) fn missing(core: &Core, target: &Target) -> Outcome<Reply> {
     let group = &target.gvr.group;
     let builtin = kinds::all().iter().any(|kind| kind.group == *group);
-    let custom = core
-        .state
-        .definitions
-        .values()
-        .any(|known| known.group == *group && known.version(&target.gvr.version).is_some_and(|version| version.served));
+    let custom = core.state.definitions.values().any(|known| {
+        known.group == *group
+            && known
+                .version(&target.gvr.version)
+                .is_some_and(|version| version.served)
+    });
     if builtin && !custom {
         return Err(Failure::no_resource());
     }
@@ -90,7 +98,8 @@ struct Group {
 
 impl Group {
     fn legacy(&self, alone: bool) -> Value {
-        let entry = |version: &String| json!({"groupVersion": api_version(&self.name, version), "version": version});
+        let entry =
+            |version: &String| json!({"groupVersion": api_version(&self.name, version), "version": version});
         let versions: Vec<Value> = self.versions.iter().map(entry).collect();
         let preferred = versions.first().cloned().unwrap_or(Value::Null);
         let mut group = json!({"name": self.name, "versions": versions, "preferredVersion": preferred});
@@ -109,11 +118,16 @@ fn groups(core: &Core) -> Vec<Group> {
         match groups.iter_mut().find(|group| group.name == kind.group) {
             Some(group) if group.versions.iter().any(|version| version == kind.version) => {}
             Some(group) => group.versions.push(kind.version.to_owned()),
-            None => groups.push(Group { name: kind.group.to_owned(), versions: vec![kind.version.to_owned()] }),
+            None => groups.push(Group {
+                name: kind.group.to_owned(),
+                versions: vec![kind.version.to_owned()],
+            }),
         }
     }
     for group in &mut groups {
-        group.versions.sort_by_key(|version| std::cmp::Reverse(rank(version)));
+        group
+            .versions
+            .sort_by_key(|version| std::cmp::Reverse(rank(version)));
     }
     let mut custom: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for definition in core.state.definitions.values() {
@@ -133,9 +147,16 @@ fn groups(core: &Core) -> Vec<Group> {
 
 /// `v2` over `v1` over `v1beta2` over `v1alpha1` over anything else.
 fn rank(version: &str) -> (u8, u32, u32) {
-    let Some(rest) = version.strip_prefix('v') else { return (0, 0, 0) };
-    let digits = rest.len() - rest.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
-    let Ok(major) = rest[..digits].parse() else { return (0, 0, 0) };
+    let Some(rest) = version.strip_prefix('v') else {
+        return (0, 0, 0);
+    };
+    let digits = rest.len()
+        - rest
+            .trim_start_matches(|letter: char| letter.is_ascii_digit())
+            .len();
+    let Ok(major) = rest[..digits].parse() else {
+        return (0, 0, 0);
+    };
     let tail = &rest[digits..];
     if tail.is_empty() {
         return (3, major, 0);
@@ -156,7 +177,10 @@ fn hash(group: &str, version: &str, kind: &str) -> String {
 /// The `APIResourceList` of a version.
 fn resources(core: &Core, group: &str, version: &str) -> Outcome<Reply> {
     let mut list: Vec<Value> = Vec::new();
-    for kind in kinds::all().iter().filter(|kind| kind.group == group && kind.version == version) {
+    for kind in kinds::all()
+        .iter()
+        .filter(|kind| kind.group == group && kind.version == version)
+    {
         if !kind.verbs.is_empty() {
             list.push(resource_entry(kind));
         }
@@ -166,7 +190,12 @@ fn resources(core: &Core, group: &str, version: &str) -> Outcome<Reply> {
     }
     list.sort_by_key(|entry| entry["name"].as_str().unwrap_or_default().to_owned());
     let mut found = !list.is_empty();
-    for definition in core.state.definitions.values().filter(|known| known.group == group) {
+    for definition in core
+        .state
+        .definitions
+        .values()
+        .filter(|known| known.group == group)
+    {
         if let Some(version) = definition.version(version).filter(|version| version.served) {
             found = true;
             list.extend(custom_entries(definition, version));
@@ -216,7 +245,16 @@ fn subresource_entry(kind: &Kind, sub: &Subresource) -> Value {
     entry
 }
 
-const CUSTOM_VERBS: [&str; 8] = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+const CUSTOM_VERBS: [&str; 8] = [
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "create",
+    "update",
+    "watch",
+];
 
 fn custom_entries(definition: &Definition, version: &Version) -> Vec<Value> {
     let mut entry = json!({
@@ -250,7 +288,10 @@ fn custom_entries(definition: &Definition, version: &Version) -> Vec<Value> {
 /// The aggregated form: everything in one document.
 fn documents(core: &Core, legacy: bool) -> Reply {
     let groups = if legacy {
-        vec![Group { name: String::new(), versions: vec!["v1".to_owned()] }]
+        vec![Group {
+            name: String::new(),
+            versions: vec!["v1".to_owned()],
+        }]
     } else {
         groups(core)
     };
@@ -264,7 +305,11 @@ fn documents(core: &Core, legacy: bool) -> Reply {
         code: 200,
         content_type: AGGREGATED.to_owned(),
         body: bytes.into(),
-        headers: vec![("etag", tag), ("vary", "Accept".to_owned()), ("cache-control", "public".to_owned())],
+        headers: vec![
+            ("etag", tag),
+            ("vary", "Accept".to_owned()),
+            ("cache-control", "public".to_owned()),
+        ],
     }
 }
 
@@ -282,12 +327,20 @@ fn aggregated_group(core: &Core, group: &Group) -> Value {
 }
 
 fn aggregated(core: &Core, group: &str, version: &str) -> Vec<Value> {
-    let Ok(Reply::Object { object, .. }) = resources(core, group, version) else { return Vec::new() };
+    let Ok(Reply::Object { object, .. }) = resources(core, group, version) else {
+        return Vec::new();
+    };
     let mut list: Vec<Value> = Vec::new();
     let entries = object.get("resources").and_then(Value::as_array);
     for entry in entries.into_iter().flatten() {
         let name = entry["name"].as_str().unwrap_or_default();
-        let text = |key: &str, default: &str| entry.get(key).and_then(Value::as_str).unwrap_or(default).to_owned();
+        let text = |key: &str, default: &str| {
+            entry
+                .get(key)
+                .and_then(Value::as_str)
+                .unwrap_or(default)
+                .to_owned()
+        };
         let kind = json!({
             "group": text("group", if entry.get("version").is_some() { "" } else { group }),
             "version": text("version", version),
@@ -295,7 +348,11 @@ fn aggregated(core: &Core, group: &str, version: &str) -> Vec<Value> {
         });
         match name.split_once('/') {
             None => {
-                let scope = if entry["namespaced"] == Value::Bool(true) { "Namespaced" } else { "Cluster" };
+                let scope = if entry["namespaced"] == Value::Bool(true) {
+                    "Namespaced"
+                } else {
+                    "Cluster"
+                };
                 let mut item = json!({
                     "resource": name, "responseKind": kind, "scope": scope,
                     "singularResource": entry["singularName"], "verbs": entry["verbs"],
@@ -323,10 +380,20 @@ fn aggregated(core: &Core, group: &str, version: &str) -> Vec<Value> {
 }
 
 fn paths(core: &Core) -> Vec<String> {
-    let mut paths = vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned(), "/apis/".to_owned()];
+    let mut paths = vec![
+        "/api".to_owned(),
+        "/api/v1".to_owned(),
+        "/apis".to_owned(),
+        "/apis/".to_owned(),
+    ];
     for group in groups(core) {
         paths.push(format!("/apis/{}", group.name));
-        paths.extend(group.versions.iter().map(|version| format!("/apis/{}/{version}", group.name)));
+        paths.extend(
+            group
+                .versions
+                .iter()
+                .map(|version| format!("/apis/{}/{version}", group.name)),
+        );
     }
     paths.extend(["/healthz", "/livez", "/readyz", "/version"].map(str::to_owned));
     paths.sort();

@@ -24,9 +24,22 @@ use crate::{
 
 /// An answer before it is written.
 pub(crate) enum Reply {
-    Object { code: u16, object: Arc<Value>, warnings: Vec<String>, encoding: Encoding },
-    Watch { plan: Box<Plan>, warnings: Vec<String> },
-    Raw { code: u16, content_type: String, body: Bytes, headers: Vec<(&'static str, String)> },
+    Object {
+        code: u16,
+        object: Arc<Value>,
+        warnings: Vec<String>,
+        encoding: Encoding,
+    },
+    Watch {
+        plan: Box<Plan>,
+        warnings: Vec<String>,
+    },
+    Raw {
+        code: u16,
+        content_type: String,
+        body: Bytes,
+        headers: Vec<(&'static str, String)>,
+    },
 }
 
 impl Reply {
@@ -40,7 +53,12 @@ impl Reply {
     }
 
     pub(crate) fn text(code: u16, body: impl Into<Bytes>) -> Self {
-        Self::Raw { code, content_type: "text/plain; charset=utf-8".to_owned(), body: body.into(), headers: Vec::new() }
+        Self::Raw {
+            code,
+            content_type: "text/plain; charset=utf-8".to_owned(),
+            body: body.into(),
+            headers: Vec::new(),
+        }
     }
 
     pub(crate) fn code(&self) -> u16 {
@@ -73,7 +91,13 @@ pub(crate) fn serve(core: &mut Core, request: &Incoming, user: Option<&User>, no
     answer.unwrap_or_else(|failure| Reply::refusal(&failure))
 }
 
-fn serve_resource(core: &mut Core, request: &Incoming, target: Target, user: &User, now: Timestamp) -> Outcome<Reply> {
+fn serve_resource(
+    core: &mut Core,
+    request: &Incoming,
+    target: Target,
+    user: &User,
+    now: Timestamp,
+) -> Outcome<Reply> {
     access::authorize(core, user, &target)?;
     let Some(resource) = core.resolve(&target.gvr) else {
         return discovery::missing(core, &target);
@@ -84,7 +108,11 @@ fn serve_resource(core: &mut Core, request: &Incoming, target: Target, user: &Us
     }
     if !target.subresource.is_empty() && !resource.has_subresource(&target.subresource) {
         if resource.is_custom() {
-            return Err(Failure::not_found(&target.gvr.group, &target.gvr.resource, &target.name));
+            return Err(Failure::not_found(
+                &target.gvr.group,
+                &target.gvr.resource,
+                &target.name,
+            ));
         }
         return Err(Failure::no_resource());
     }
@@ -114,10 +142,25 @@ fn serve_resource(core: &mut Core, request: &Incoming, target: Target, user: &Us
     let (target, warnings, dry_run) = (call.target, call.warnings, call.dry_run);
     let reply = match result {
         Ok(Done::Watch(plan)) => Reply::Watch { plan, warnings },
-        Ok(Done::Object(code, object)) => Reply::Object { code, object: form.answer(&object), warnings, encoding },
-        Err(failure) => Reply::Object { code: failure.code, object: Arc::new(failure.status()), warnings, encoding },
+        Ok(Done::Object(code, object)) => Reply::Object {
+            code,
+            object: form.answer(&object),
+            warnings,
+            encoding,
+        },
+        Err(failure) => Reply::Object {
+            code: failure.code,
+            object: Arc::new(failure.status()),
+            warnings,
+            encoding,
+        },
     };
-    record(core, &target, user, now, before, &reply, dry_run);
+    let asked = Asked {
+        target: &target,
+        user,
+        dry_run,
+    };
+    record(core, asked, now, before, &reply);
     if core.revision() != before {
         controllers::settle(core, now);
     }
@@ -143,7 +186,19 @@ fn run(call: &mut Call<'_>, form: &Form) -> Outcome<Done> {
     Ok(Done::Object(code, object))
 }
 
-fn record(core: &mut Core, target: &Target, user: &User, now: Timestamp, before: u64, reply: &Reply, dry_run: bool) {
+/// What a finished request was.
+struct Asked<'a> {
+    target: &'a Target,
+    user: &'a User,
+    dry_run: bool,
+}
+
+fn record(core: &mut Core, asked: Asked<'_>, now: Timestamp, before: u64, reply: &Reply) {
+    let Asked {
+        target,
+        user,
+        dry_run,
+    } = asked;
     if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) {
         return;
     }

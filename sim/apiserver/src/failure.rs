@@ -84,7 +84,11 @@ impl Failure {
     }
 
     pub(crate) fn internal(message: impl std::fmt::Display) -> Box<Self> {
-        let mut failure = Self::new(500, "InternalError", format!("Internal error occurred: {message}"));
+        let mut failure = Self::new(
+            500,
+            "InternalError",
+            format!("Internal error occurred: {message}"),
+        );
         failure.detail("causes", json!([{ "message": message.to_string() }]));
         failure
     }
@@ -94,7 +98,9 @@ impl Failure {
     }
 
     fn detail(&mut self, key: &str, value: impl Into<Value>) {
-        self.details.get_or_insert_default().insert(key.into(), value.into());
+        self.details
+            .get_or_insert_default()
+            .insert(key.into(), value.into());
     }
 
     pub(crate) fn about(mut self: Box<Self>, name: &str, group: &str, kind: &str) -> Box<Self> {
@@ -126,7 +132,11 @@ impl Failure {
 
     /// An API path that leads to no resource.
     pub(crate) fn no_resource() -> Box<Self> {
-        Self::generic(404, "NotFound", "the server could not find the requested resource")
+        Self::generic(
+            404,
+            "NotFound",
+            "the server could not find the requested resource",
+        )
     }
 
     pub(crate) fn already_exists(group: &str, resource: &str, name: &str) -> Box<Self> {
@@ -141,7 +151,8 @@ impl Failure {
     }
 
     pub(crate) fn modified(group: &str, resource: &str, name: &str) -> Box<Self> {
-        let detail = "the object has been modified; please apply your changes to the latest version and try again";
+        let detail =
+            "the object has been modified; please apply your changes to the latest version and try again";
         Self::conflict(group, resource, name, detail)
     }
 
@@ -174,13 +185,9 @@ impl Failure {
         };
         let kind_name = qualified(group, kind);
         let message = format!("{kind_name} {name:?} is invalid: {list}");
-        Self::new(422, "Invalid", message).about(name, group, kind).with_causes(causes)
-    }
-
-    pub(crate) fn method_not_supported(group: &str, resource: &str, action: &str) -> Box<Self> {
-        let resource_name = qualified(group, resource);
-        let message = format!("{action} is not supported on resources of kind {resource_name:?}");
-        Self::new(405, "MethodNotAllowed", message).about("", group, resource)
+        Self::new(422, "Invalid", message)
+            .about(name, group, kind)
+            .with_causes(causes)
     }
 
     pub(crate) fn expired(message: impl Into<String>) -> Box<Self> {

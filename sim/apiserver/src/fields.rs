@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use field_manager::{
-    ApplyError, ConvertError, FieldManager, Filter, Matcher, PathElement, ResetFields, ScaleHandler, Set, Typed,
-    Versions, with_entries,
+    ApplyError, ConvertError, FieldManager, Filter, Matcher, PathElement, ResetFields, ScaleHandler, Set,
+    Typed, Versions, with_entries,
 };
 use serde_json::{Value, json};
 
@@ -31,13 +31,22 @@ impl Versions for Family<'_> {
         match &self.0.model {
             Model::Builtin(kind) => {
                 let builtin = kube_schema::builtin(strategy::MINOR)?;
-                let other = kinds::find_kind(group, version, kind.kind).filter(|other| other.storage == kind.storage)?;
+                let other = kinds::find_kind(group, version, kind.kind)
+                    .filter(|other| other.storage == kind.storage)?;
                 let ty = builtin.kind((other.group, other.version, other.kind))?;
-                Some(Typed { schema: &builtin.schema, ty })
+                Some(Typed {
+                    schema: &builtin.schema,
+                    ty,
+                })
             }
             Model::Custom(definition, _) => {
-                let version = definition.version(version).filter(|_| definition.group == group)?;
-                Some(Typed { schema: &version.typed.0, ty: version.typed.1 })
+                let version = definition
+                    .version(version)
+                    .filter(|_| definition.group == group)?;
+                Some(Typed {
+                    schema: &version.typed.0,
+                    ty: version.typed.1,
+                })
             }
         }
     }
@@ -46,7 +55,8 @@ impl Versions for Family<'_> {
         let known = match &self.0.model {
             Model::Builtin(kind) => {
                 let (group, version) = manifest::split_api_version(wanted);
-                let other = kinds::find_kind(group, version, kind.kind).filter(|other| other.storage == kind.storage);
+                let other =
+                    kinds::find_kind(group, version, kind.kind).filter(|other| other.storage == kind.storage);
                 other.and_then(|_| kinds::convert(object, kind, wanted))
             }
             Model::Custom(definition, _) => {
@@ -65,8 +75,13 @@ struct Scales;
 impl Versions for Scales {
     fn typed(&self, wanted: &str) -> Option<Typed<'_>> {
         let builtin = kube_schema::builtin(strategy::MINOR)?;
-        let ty = builtin.kind(("autoscaling", "v1", "Scale")).filter(|_| wanted == SCALE)?;
-        Some(Typed { schema: &builtin.schema, ty })
+        let ty = builtin
+            .kind(("autoscaling", "v1", "Scale"))
+            .filter(|_| wanted == SCALE)?;
+        Some(Typed {
+            schema: &builtin.schema,
+            ty,
+        })
     }
 
     fn convert(&self, _: &Value, _: &str) -> Result<Value, ConvertError> {
@@ -123,7 +138,8 @@ fn with_manager<T>(call: &Call<'_>, work: impl FnOnce(&FieldManager<'_>) -> T) -
 }
 
 fn with_scale_manager<T>(call: &Call<'_>, work: impl FnOnce(&FieldManager<'_>) -> T) -> T {
-    let empty = json!({"apiVersion": SCALE, "kind": "Scale", "metadata": {}, "spec": {}, "status": {"replicas": 0}});
+    let empty =
+        json!({"apiVersion": SCALE, "kind": "Scale", "metadata": {}, "spec": {}, "status": {"replicas": 0}});
     let custom = call.resource.is_custom();
     work(&FieldManager {
         versions: &Scales,
@@ -143,7 +159,9 @@ pub(crate) fn update(call: &Call<'_>, live: Option<&Value>, new: Value) -> Value
 /// Merges an applied configuration; `None` where nothing changes.
 pub(crate) fn apply(call: &Call<'_>, live: Option<&Value>, applied: &Value) -> Outcome<Option<Value>> {
     let force = call.query.flag("force").unwrap_or(false);
-    let merged = with_manager(call, |manager| manager.apply(live, applied, &call.manager, force, call.now));
+    let merged = with_manager(call, |manager| {
+        manager.apply(live, applied, &call.manager, force, call.now)
+    });
     let mut merged = merged.map_err(refusal)?;
     if let (true, Some(live), Some(merged)) = (call.resource.is_custom(), live, &mut merged) {
         settle_emptied(live, applied, merged);
@@ -172,25 +190,39 @@ fn settle_emptied(live: &Value, applied: &Value, merged: &mut Value) {
 
 fn refusal(error: ApplyError) -> Box<Failure> {
     let message = error.to_string();
-    let Some(reason) = error.reason() else { return Failure::plain(message) };
+    let Some(reason) = error.reason() else {
+        return Failure::plain(message);
+    };
     let mut failure = Failure::new(error.code(), reason, message);
     let causes = error.causes();
     if !causes.is_empty() {
-        failure.details.get_or_insert_default().insert("causes".into(), causes.into());
+        failure
+            .details
+            .get_or_insert_default()
+            .insert("causes".into(), causes.into());
     }
     failure
 }
 
 /// Where every version of a resource keeps its replicas.
 fn paths(resource: &Resource) -> BTreeMap<String, Vec<PathElement>> {
-    let elements = |path: &str| path.trim_start_matches('.').split('.').map(PathElement::field).collect();
+    let elements = |path: &str| {
+        path.trim_start_matches('.')
+            .split('.')
+            .map(PathElement::field)
+            .collect()
+    };
     match &resource.model {
         Model::Builtin(kind) => BTreeMap::from([(kind.api_version(), elements("spec.replicas"))]),
         Model::Custom(definition, _) => definition
             .versions
             .iter()
             .map(|version| {
-                let path = version.scale.as_ref().map(|scale| elements(&scale.spec)).unwrap_or_default();
+                let path = version
+                    .scale
+                    .as_ref()
+                    .map(|scale| elements(&scale.spec))
+                    .unwrap_or_default();
                 (api_version(&definition.group, &version.name), path)
             })
             .collect(),
@@ -199,7 +231,10 @@ fn paths(resource: &Resource) -> BTreeMap<String, Vec<PathElement>> {
 
 fn handler<T>(resource: &Resource, work: impl FnOnce(&ScaleHandler<'_>) -> T) -> T {
     let paths = paths(resource);
-    work(&ScaleHandler { api_version: &resource.api_version(), paths: &paths })
+    work(&ScaleHandler {
+        api_version: &resource.api_version(),
+        paths: &paths,
+    })
 }
 
 /// The managed fields of a scale.
@@ -209,17 +244,24 @@ pub(crate) fn scale_view(resource: &Resource, object: &Value) -> Vec<Value> {
 
 /// Books the changes of an update of a scale.
 pub(crate) fn scale_update(call: &Call<'_>, old: &Value, new: Value) -> Value {
-    with_scale_manager(call, |manager| manager.update(Some(old), new, &call.manager, call.now))
+    with_scale_manager(call, |manager| {
+        manager.update(Some(old), new, &call.manager, call.now)
+    })
 }
 
 /// Merges an applied scale.
 pub(crate) fn scale_apply(call: &Call<'_>, old: &Value, config: &Value) -> Outcome<Value> {
     let force = call.query.flag("force").unwrap_or(false);
-    let applied = with_scale_manager(call, |manager| manager.apply(Some(old), config, &call.manager, force, call.now));
+    let applied = with_scale_manager(call, |manager| {
+        manager.apply(Some(old), config, &call.manager, force, call.now)
+    });
     let scale = applied.map_err(refusal)?.unwrap_or_else(|| old.clone());
     if call.resource.is_custom() {
         // QUIRK: the scale of a custom resource cannot be applied, though everything before this point is done.
-        let (namespace, name) = (manifest::object::namespace(config), manifest::object::name(config));
+        let (namespace, name) = (
+            manifest::object::namespace(config),
+            manifest::object::name(config),
+        );
         return Err(Failure::plain(format!(
             "failed to convert new object ({namespace}/{name}; autoscaling/v1, Kind=Scale) to proper version: {NO_CUSTOM_SCALE}"
         )));
@@ -229,7 +271,11 @@ pub(crate) fn scale_apply(call: &Call<'_>, old: &Value, config: &Value) -> Outco
 
 /// Carries the managed fields of a scale over to its object.
 pub(crate) fn scale_store(resource: &Resource, live: &Value, scale: &Value, object: &mut Value) {
-    let own = scale.pointer("/metadata/managedFields").and_then(Value::as_array).cloned().unwrap_or_default();
+    let own = scale
+        .pointer("/metadata/managedFields")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     let entries = handler(resource, |handler| handler.to_parent(live, &with_entries(own)));
     let Ok(entries) = entries else { return };
     let meta = manifest::object::map_at(object, &["metadata"]);

@@ -1,7 +1,5 @@
 //! Bits of Go's way to write values into texts.
 
-use serde_json::Value;
-
 /// A string as Go's `%q` writes it.
 pub(crate) fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
@@ -25,21 +23,4 @@ pub(crate) fn quote(text: &str) -> String {
     }
     out.push('"');
     out
-}
-
-/// A value as Go's `%v` writes a decoded JSON document: `map[a:1 b:[x y]]`.
-pub(crate) fn print(value: &Value) -> String {
-    match value {
-        Value::Null => "<nil>".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(print).collect();
-            format!("[{}]", items.join(" "))
-        }
-        Value::Object(members) => {
-            let members: Vec<String> = members.iter().map(|(key, value)| format!("{key}:{}", print(value))).collect();
-            format!("map[{}]", members.join(" "))
-        }
-        other => other.to_string(),
-    }
 }

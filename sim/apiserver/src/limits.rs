@@ -2,14 +2,10 @@
 
 /// Bytes of a request body.
 pub(crate) const BODY: usize = 3 * 1024 * 1024;
-/// Nesting of a JSON body.
-pub(crate) const DEPTH: usize = 512;
 /// Events kept for watches that start in the past; older ones are compacted.
 pub(crate) const EVENTS: usize = 50_000;
 /// Entries of the audit log.
 pub(crate) const AUDIT: usize = 50_000;
-/// Bytes of one object's labels, annotations or data are limited by its validation; this is the whole of it.
-pub(crate) const OBJECT: usize = 1_572_864;
 /// Rounds that the built-in controllers may need after one write before they are taken to oscillate.
 pub(crate) const CONTROLLER_ROUNDS: usize = 100_000;
 /// Characters of a user agent that name a field manager.

@@ -11,7 +11,11 @@ use crate::{
 
 /// The media type without parameters, in lower case.
 pub(crate) fn essence(text: &str) -> String {
-    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    text.split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
 }
 
 /// How an answer is written.
@@ -43,7 +47,9 @@ impl Form {
 
     /// A whole answer: an object or a list.
     pub(crate) fn answer(&self, object: &Arc<Value>) -> Arc<Value> {
-        let Self::Metadata(version) = self else { return Arc::clone(object) };
+        let Self::Metadata(version) = self else {
+            return Arc::clone(object);
+        };
         if manifest::object::kind(object) == "Status" {
             return Arc::clone(object);
         }
@@ -84,7 +90,12 @@ fn clauses(accept: &str) -> Vec<Clause> {
         }
         let params: Vec<(String, String)> = pieces
             .filter_map(|piece| piece.split_once('='))
-            .map(|(key, value)| (key.trim().to_ascii_lowercase(), value.trim().trim_matches('"').to_owned()))
+            .map(|(key, value)| {
+                (
+                    key.trim().to_ascii_lowercase(),
+                    value.trim().trim_matches('"').to_owned(),
+                )
+            })
             .collect();
         let quality = params
             .iter()
@@ -113,7 +124,13 @@ pub(crate) fn negotiate(accept: Option<&str>, custom: bool) -> Outcome<(Encoding
             PROTOBUF if !custom => Encoding::Json,
             _ => continue,
         };
-        let param = |name: &str| clause.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let param = |name: &str| {
+            clause
+                .params
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.as_str())
+        };
         let form = match param("as") {
             None => Form::Whole,
             Some("PartialObjectMetadata" | "PartialObjectMetadataList")
@@ -132,6 +149,9 @@ pub(crate) fn negotiate(accept: Option<&str>, custom: bool) -> Outcome<(Encoding
     Err(Failure::new(
         406,
         "NotAcceptable",
-        format!("only the following media types are accepted: {}", accepted.join(", ")),
+        format!(
+            "only the following media types are accepted: {}",
+            accepted.join(", ")
+        ),
     ))
 }

@@ -68,12 +68,12 @@ impl Query {
     }
 
     pub(crate) fn number<T: std::str::FromStr>(&self, key: &str) -> Outcome<Option<T>> {
-        let Some(text) = self.get(key) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| {
-            Failure::bad_request(format!(
-                "strconv.ParseInt: parsing {text:?}: invalid syntax"
-            ))
-        })
+        let Some(text) = self.get(key) else {
+            return Ok(None);
+        };
+        text.parse()
+            .map(Some)
+            .map_err(|_| Failure::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")))
     }
 }
 
@@ -172,7 +172,9 @@ pub(crate) fn route(method: &str, path: &str, query: &Query) -> Route {
         }
         rest => ("", rest),
     };
-    let [resource, object @ ..] = rest else { return Route::Other };
+    let [resource, object @ ..] = rest else {
+        return Route::Other;
+    };
     if resource.is_empty() {
         return Route::Other;
     }
@@ -218,11 +220,20 @@ mod tests {
     #[test]
     fn reads_paths() {
         let list = target("GET", "/api/v1/namespaces/a/pods", "");
-        assert_eq!((list.verb, list.namespace.as_str(), list.gvr.resource.as_str()), (Verb::List, "a", "pods"));
+        assert_eq!(
+            (list.verb, list.namespace.as_str(), list.gvr.resource.as_str()),
+            (Verb::List, "a", "pods")
+        );
         let scale = target("PATCH", "/apis/apps/v1/namespaces/a/deployments/d/scale", "");
-        assert_eq!((scale.verb, scale.name.as_str(), scale.subresource.as_str()), (Verb::Patch, "d", "scale"));
+        assert_eq!(
+            (scale.verb, scale.name.as_str(), scale.subresource.as_str()),
+            (Verb::Patch, "d", "scale")
+        );
         let namespace = target("PUT", "/api/v1/namespaces/a/finalize", "");
-        assert_eq!((namespace.gvr.resource.as_str(), namespace.name.as_str()), ("namespaces", "a"));
+        assert_eq!(
+            (namespace.gvr.resource.as_str(), namespace.name.as_str()),
+            ("namespaces", "a")
+        );
         assert_eq!(namespace.subresource, "finalize");
         assert_eq!(target("GET", "/api/v1/pods", "watch=1").verb, Verb::Watch);
         assert_eq!(target("DELETE", "/api/v1/pods", "").verb, Verb::DeleteCollection);

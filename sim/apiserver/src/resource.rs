@@ -59,11 +59,6 @@ impl Resource {
         self.gvr.api_version()
     }
 
-    /// `deployments.apps`.
-    pub(crate) fn qualified(&self) -> String {
-        qualified(&self.gvr.group, &self.gvr.resource)
-    }
-
     pub(crate) fn is(&self, group: &str, resource: &str) -> bool {
         self.gvr.group == group && self.gvr.resource == resource
     }
@@ -82,9 +77,13 @@ impl Resource {
     pub(crate) fn allows(&self, verb: &str, subresource: &str) -> bool {
         match (&self.model, subresource) {
             (Model::Builtin(kind), "") => kind.verbs.contains(&verb),
-            (Model::Builtin(kind), name) => kind.subresource(name).is_some_and(|sub| sub.verbs.contains(&verb)),
+            (Model::Builtin(kind), name) => kind
+                .subresource(name)
+                .is_some_and(|sub| sub.verbs.contains(&verb)),
             (Model::Custom(..), "") => true,
-            (Model::Custom(..), _) => self.has_subresource(subresource) && matches!(verb, "get" | "patch" | "update"),
+            (Model::Custom(..), _) => {
+                self.has_subresource(subresource) && matches!(verb, "get" | "patch" | "update")
+            }
         }
     }
 
@@ -97,10 +96,6 @@ impl Resource {
                 _ => false,
             },
         }
-    }
-
-    pub(crate) fn has_status(&self) -> bool {
-        self.has_subresource("status")
     }
 
     /// The kind of its list.

@@ -23,9 +23,7 @@ impl FieldSelector {
         let mut terms = Vec::new();
         for part in split(text) {
             let term = parse_term(&part).ok_or_else(|| {
-                Failure::bad_request(format!(
-                    "invalid selector: '{text}'; can't understand '{part}'"
-                ))
+                Failure::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'"))
             })?;
             if !known(resource, &term.path) {
                 return Err(unknown(resource, &term.path));
@@ -36,7 +34,11 @@ impl FieldSelector {
     }
 
     pub(crate) fn require_name(&mut self, name: &str) {
-        self.0.push(Term { path: "metadata.name".to_owned(), value: name.to_owned(), equal: true });
+        self.0.push(Term {
+            path: "metadata.name".to_owned(),
+            value: name.to_owned(),
+            equal: true,
+        });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -44,15 +46,9 @@ impl FieldSelector {
     }
 
     pub(crate) fn matches(&self, object: &Value) -> bool {
-        self.0.iter().all(|term| (lookup(object, &term.path) == term.value) == term.equal)
-    }
-
-    /// The name that every match has, if the selector asks for one.
-    pub(crate) fn name(&self) -> Option<&str> {
         self.0
             .iter()
-            .find(|term| term.equal && term.path == "metadata.name")
-            .map(|term| term.value.as_str())
+            .all(|term| (lookup(object, &term.path) == term.value) == term.equal)
     }
 }
 
@@ -90,7 +86,11 @@ fn parse_term(part: &str) -> Option<Term> {
             other => out.push(other),
         }
     }
-    Some(Term { path: path.to_owned(), value: out, equal })
+    Some(Term {
+        path: path.to_owned(),
+        value: out,
+        equal,
+    })
 }
 
 fn lookup(object: &Value, path: &str) -> String {
@@ -178,7 +178,9 @@ fn known(resource: &Resource, path: &str) -> bool {
     }
     match &resource.model {
         Model::Custom(_, version) => version.selectable.iter().any(|field| field == path),
-        Model::Builtin(kind) => path == "metadata.namespace" || fields_of(kind.group, kind.resource).contains(&path),
+        Model::Builtin(kind) => {
+            path == "metadata.namespace" || fields_of(kind.group, kind.resource).contains(&path)
+        }
     }
 }
 

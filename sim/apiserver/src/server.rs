@@ -57,7 +57,11 @@ impl ApiServer {
         bootstrap::policy(&mut core, config.clock.now());
         controllers::settle(&mut core, config.clock.now());
         let (revision, _) = watch::channel((0, core.revision()));
-        Self(Arc::new(Shared { core: Mutex::new(core), clock: config.clock, revision }))
+        Self(Arc::new(Shared {
+            core: Mutex::new(core),
+            clock: config.clock,
+            revision,
+        }))
     }
 
     pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
@@ -115,7 +119,9 @@ impl ApiServer {
         };
         match self.serve(&request, Some(user)) {
             Reply::Object { code, object, .. } => (code, (*object).clone()),
-            Reply::Raw { code, body, .. } => (code, Value::String(String::from_utf8_lossy(&body).into_owned())),
+            Reply::Raw { code, body, .. } => {
+                (code, Value::String(String::from_utf8_lossy(&body).into_owned()))
+            }
             Reply::Watch { .. } => (200, Value::Null),
         }
     }
@@ -131,9 +137,13 @@ impl ApiServer {
     /// The objects of a namespace, or all, without asking who looks.
     pub fn list(&self, gvr: &Gvr, namespace: Option<&str>) -> Vec<Arc<Value>> {
         let core = self.core();
-        let Some(resource) = core.resolve(gvr) else { return Vec::new() };
+        let Some(resource) = core.resolve(gvr) else {
+            return Vec::new();
+        };
         let table = core.table(&resource.table);
-        in_namespace(&table, namespace.unwrap_or_default()).map(|(_, stored)| view(&resource, stored)).collect()
+        in_namespace(&table, namespace.unwrap_or_default())
+            .map(|(_, stored)| view(&resource, stored))
+            .collect()
     }
 
     /// Every write from now on.
@@ -183,7 +193,10 @@ impl ApiServer {
         let mut core = self.core();
         let token = format!("sa-{namespace}-{service_account}-{}", core.uid());
         let mut identity = User::service_account(namespace, service_account);
-        if let Some(account) = core.stored(crate::names::SERVICE_ACCOUNTS, &Key::new(namespace, service_account)) {
+        if let Some(account) = core.stored(
+            crate::names::SERVICE_ACCOUNTS,
+            &Key::new(namespace, service_account),
+        ) {
             manifest::object::uid(&account).clone_into(&mut identity.uid);
         }
         core.state.tokens.insert(token.clone(), identity);
@@ -193,14 +206,21 @@ impl ApiServer {
 
 impl std::fmt::Debug for ApiServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiServer").field("revision", &self.resource_version()).finish()
+        f.debug_struct("ApiServer")
+            .field("revision", &self.resource_version())
+            .finish()
     }
 }
 
 /// The identity behind an `Authorization` header; `None` if it is wrong.
 pub(crate) fn authenticate(core: &Core, header: Option<&str>) -> Option<User> {
-    let Some(header) = header else { return Some(User::anonymous()) };
-    let Some(token) = header.strip_prefix("Bearer ").or_else(|| header.strip_prefix("bearer ")) else {
+    let Some(header) = header else {
+        return Some(User::anonymous());
+    };
+    let Some(token) = header
+        .strip_prefix("Bearer ")
+        .or_else(|| header.strip_prefix("bearer "))
+    else {
         // Other schemes are not understood: the request stays without an identity.
         return Some(User::anonymous());
     };

@@ -1,6 +1,13 @@
 //! The server as a tower service, for `kube::Client` and for sockets.
 
-use std::{collections::VecDeque, convert::Infallible, future::Future, pin::Pin, sync::Arc, task::{Context, Poll}};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use futures::{Stream, stream};
@@ -32,13 +39,19 @@ pub struct ApiService {
 impl ApiServer {
     /// A client that acts as `user`.
     pub fn client(&self, user: User) -> kube::Client {
-        let service = ApiService { server: self.clone(), user: Some(Arc::new(user)) };
+        let service = ApiService {
+            server: self.clone(),
+            user: Some(Arc::new(user)),
+        };
         kube::Client::new(service, "default")
     }
 
     /// A service that reads who asks from bearer tokens.
     pub fn service(&self) -> ApiService {
-        ApiService { server: self.clone(), user: None }
+        ApiService {
+            server: self.clone(),
+            user: None,
+        }
     }
 
     /// Answers one request whose body has been read.
@@ -49,7 +62,11 @@ impl ApiServer {
             method: parts.method.to_string(),
             path: unescape(parts.uri.path(), false),
             query: Query::parse(parts.uri.query().unwrap_or_default()),
-            headers: parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+            headers: parts
+                .headers
+                .iter()
+                .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+                .collect(),
             body,
         };
         self.respond(self.serve(&incoming, user))
@@ -58,14 +75,24 @@ impl ApiServer {
     fn respond(&self, reply: Reply) -> Response<ResponseBody> {
         let full = |bytes: Vec<u8>| Full::new(Bytes::from(bytes)).boxed_unsync();
         let mut response = match reply {
-            Reply::Object { code, object, warnings, encoding } => {
+            Reply::Object {
+                code,
+                object,
+                warnings,
+                encoding,
+            } => {
                 let (media, bytes) = match encoding {
                     Encoding::Json => ("application/json", crate::encode::json(&object)),
                     Encoding::Yaml => ("application/yaml", crate::encode::yaml(&object)),
                 };
                 with_warnings(build(code, media, full(bytes)), &warnings)
             }
-            Reply::Raw { code, content_type, body, headers } => {
+            Reply::Raw {
+                code,
+                content_type,
+                body,
+                headers,
+            } => {
                 let mut response = build(code, &content_type, full(body.to_vec()));
                 for (name, value) in headers {
                     if let Ok(value) = HeaderValue::from_str(&value) {
@@ -80,7 +107,10 @@ impl ApiServer {
             }
         };
         if !response.headers().contains_key(header::CACHE_CONTROL) {
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+            response.headers_mut().insert(
+                header::CACHE_CONTROL,
+                HeaderValue::from_static("no-cache, private"),
+            );
         }
         response
     }
@@ -164,7 +194,8 @@ impl Watch {
                 self.queue.extend(shown.map(|event| line(&event)));
             }
             Err(_) => {
-                self.queue.push_back(line(&registry::expired_event(self.shown, current)));
+                self.queue
+                    .push_back(line(&registry::expired_event(self.shown, current)));
                 self.ended = true;
             }
         }
@@ -175,7 +206,8 @@ impl Watch {
     fn finish(&mut self) {
         self.collect();
         if self.plan.bookmarks && !self.ended {
-            self.queue.push_back(line(&registry::bookmark(&self.plan.resource, self.shown, false)));
+            self.queue
+                .push_back(line(&registry::bookmark(&self.plan.resource, self.shown, false)));
         }
         self.ended = true;
     }

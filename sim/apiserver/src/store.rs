@@ -25,7 +25,10 @@ impl Key {
     }
 
     pub(crate) fn of(object: &Value) -> Self {
-        Self::new(manifest::object::namespace(object), manifest::object::name(object))
+        Self::new(
+            manifest::object::namespace(object),
+            manifest::object::name(object),
+        )
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -165,7 +168,11 @@ impl Store {
         let (mut low, mut high) = (0, self.log.len());
         while low < high {
             let middle = usize::midpoint(low, high);
-            if self.log.get(middle).is_some_and(|event| event.revision <= revision) {
+            if self
+                .log
+                .get(middle)
+                .is_some_and(|event| event.revision <= revision)
+            {
                 low = middle + 1;
             } else {
                 high = middle;

@@ -27,7 +27,11 @@ pub(crate) fn builtin(api_version: &str, kind: &str) -> Option<Typed<'static>> {
     let builtin = kube_schema::builtin(MINOR)?;
     let (group, version) = manifest::split_api_version(api_version);
     let ty = builtin.kind((group, version, kind))?;
-    Some(Typed { schema: &builtin.schema, ty, custom: false })
+    Some(Typed {
+        schema: &builtin.schema,
+        ty,
+        custom: false,
+    })
 }
 
 /// The schema of a resource.
@@ -36,9 +40,17 @@ pub(crate) fn typed(resource: &Resource) -> Option<Typed<'_>> {
         Model::Builtin(kind) => {
             let builtin = kube_schema::builtin(MINOR)?;
             let ty = builtin.kind((kind.group, kind.version, kind.kind))?;
-            Some(Typed { schema: &builtin.schema, ty, custom: false })
+            Some(Typed {
+                schema: &builtin.schema,
+                ty,
+                custom: false,
+            })
         }
-        Model::Custom(_, version) => Some(Typed { schema: &version.typed.0, ty: version.typed.1, custom: true }),
+        Model::Custom(_, version) => Some(Typed {
+            schema: &version.typed.0,
+            ty: version.typed.1,
+            custom: true,
+        }),
     }
 }
 
@@ -55,7 +67,9 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value) {
     match &resource.model {
         Model::Builtin(kind) => kinds::prepare_create(kind, object),
         Model::Custom(_, version) => {
-            if version.status && let Some(members) = object.as_object_mut() {
+            if version.status
+                && let Some(members) = object.as_object_mut()
+            {
                 members.remove("status");
             }
             set_generation(object, 1);
@@ -85,7 +99,12 @@ pub(crate) fn put(members: &mut Map<String, Value>, key: &str, value: Option<Val
 }
 
 /// Everything wrong with an object.
-pub(crate) fn validate(resource: &Resource, subresource: &str, new: &Value, old: Option<&Value>) -> Vec<Cause> {
+pub(crate) fn validate(
+    resource: &Resource,
+    subresource: &str,
+    new: &Value,
+    old: Option<&Value>,
+) -> Vec<Cause> {
     let kind = match &resource.model {
         Model::Builtin(kind) => kind,
         Model::Custom(..) if resource.namespaced => &CUSTOM,
@@ -97,8 +116,14 @@ pub(crate) fn validate(resource: &Resource, subresource: &str, new: &Value, old:
         let by_itself = kinds::validate(kind, subresource, new, None).len();
         own.extend(own.get(by_itself..).unwrap_or_default().to_vec());
     }
-    let mut causes: Vec<Cause> =
-        own.into_iter().map(|error| Cause { reason: error.reason, field: error.field, message: error.message }).collect();
+    let mut causes: Vec<Cause> = own
+        .into_iter()
+        .map(|error| Cause {
+            reason: error.reason,
+            field: error.field,
+            message: error.message,
+        })
+        .collect();
     if let Model::Custom(_, version) = &resource.model {
         let types = type_causes(resource, new);
         if !types.is_empty() {
@@ -111,14 +136,23 @@ pub(crate) fn validate(resource: &Resource, subresource: &str, new: &Value, old:
 
 /// A custom object must stay what it is.
 fn type_causes(resource: &Resource, object: &Value) -> Vec<Cause> {
-    let (kind, version) = (manifest::object::kind(object), manifest::object::api_version(object));
+    let (kind, version) = (
+        manifest::object::kind(object),
+        manifest::object::api_version(object),
+    );
     let mut causes = Vec::new();
     if kind != resource.kind {
-        causes.push(Cause::invalid("kind", format!("Invalid value: {kind:?}: must be {}", resource.kind)));
+        causes.push(Cause::invalid(
+            "kind",
+            format!("Invalid value: {kind:?}: must be {}", resource.kind),
+        ));
     }
     let wanted = resource.api_version();
     if version != wanted {
-        causes.push(Cause::invalid("apiVersion", format!("Invalid value: {version:?}: must be {wanted}")));
+        causes.push(Cause::invalid(
+            "apiVersion",
+            format!("Invalid value: {version:?}: must be {wanted}"),
+        ));
     }
     causes
 }
@@ -141,11 +175,16 @@ const CUSTOM: Kind = Kind {
     graceful: false,
     storage: ("", "v1"),
 };
-const CUSTOM_CLUSTER: Kind = Kind { namespaced: false, ..CUSTOM };
+const CUSTOM_CLUSTER: Kind = Kind {
+    namespaced: false,
+    ..CUSTOM
+};
 
 /// Warnings about an accepted object.
 pub(crate) fn warnings(resource: &Resource, new: &Value, old: Option<&Value>) -> Vec<String> {
-    resource.kind_model().map_or_else(Vec::new, |kind| kinds::warnings(kind, new, old))
+    resource
+        .kind_model()
+        .map_or_else(Vec::new, |kind| kinds::warnings(kind, new, old))
 }
 
 /// The warning that every request to a deprecated version gets.
@@ -176,7 +215,9 @@ pub(crate) fn storage_prefix(group: &str, resource: &str) -> String {
         ("", "replicationcontrollers") => "controllers".to_owned(),
         ("networking.k8s.io", "ingresses") => "ingress".to_owned(),
         ("policy", "poddisruptionbudgets") => "poddisruptionbudgets".to_owned(),
-        (group, resource) if group.is_empty() || !group.contains('.') || group.ends_with(".k8s.io") => resource.to_owned(),
+        (group, resource) if group.is_empty() || !group.contains('.') || group.ends_with(".k8s.io") => {
+            resource.to_owned()
+        }
         (group, resource) => format!("{group}/{resource}"),
     }
 }
@@ -215,11 +256,18 @@ pub(crate) fn returns_deleted(resource: &Resource) -> bool {
 /// The grace that a deletion of this object gets.
 pub(crate) fn grace(object: &Value, asked: Option<i64>) -> i64 {
     const DEFAULT: i64 = 30;
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let text = |pointer: &str| {
+        object
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     if text("/spec/nodeName").is_empty() || matches!(text("/status/phase"), "Failed" | "Succeeded") {
         return 0;
     }
-    let own = object.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64);
+    let own = object
+        .pointer("/spec/terminationGracePeriodSeconds")
+        .and_then(Value::as_i64);
     let grace = asked.or(own).unwrap_or(DEFAULT);
     if grace < 0 { 1 } else { grace }
 }

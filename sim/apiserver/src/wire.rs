@@ -24,11 +24,18 @@ pub(crate) fn yaml(bytes: &[u8]) -> Result<Body, String> {
         && let Ok(document) = Document::parse(bytes)
         && document.duplicates().is_empty()
     {
-        return Ok(Body { document, notes: Vec::new() });
+        return Ok(Body {
+            document,
+            notes: Vec::new(),
+        });
     }
     let text = String::from_utf8_lossy(bytes);
-    let (value, notes) = yaml::read_noting(&text, yaml::Dialect::Kubernetes).map_err(|error| error.to_string())?;
-    Ok(Body { document: Document::from_value(&value), notes })
+    let (value, notes) =
+        yaml::read_noting(&text, yaml::Dialect::Kubernetes).map_err(|error| error.to_string())?;
+    Ok(Body {
+        document: Document::from_value(&value),
+        notes,
+    })
 }
 
 /// What Go's decoder calls the type of a JSON value.

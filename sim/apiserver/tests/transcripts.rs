@@ -4,20 +4,20 @@ use std::path::Path;
 
 /// Cases that agree at least, by area.
 const RATCHET: [(&str, usize); 14] = [
-    ("patch-fieldvalidation", 20),
-    ("patch-generation", 14),
+    ("patch-fieldvalidation", 22),
+    ("patch-generation", 15),
     ("patch-json", 100),
     ("patch-merge", 48),
     ("patch-misc", 17),
     ("patch-strategic", 77),
-    ("ssa", 387),
-    ("ssa-builtin", 17),
-    ("ssa-crd", 181),
-    ("ssa-idempotence", 53),
-    ("ssa-managers", 12),
-    ("ssa-random", 106),
-    ("ssa-request", 10),
-    ("ssa-subresource", 8),
+    ("ssa", 388),
+    ("ssa-builtin", 18),
+    ("ssa-crd", 192),
+    ("ssa-idempotence", 55),
+    ("ssa-managers", 14),
+    ("ssa-random", 108),
+    ("ssa-request", 11),
+    ("ssa-subresource", 9),
 ];
 
 #[test]
@@ -28,9 +28,16 @@ fn agreement_only_rises() {
     for (name, least) in RATCHET {
         let area = &report.areas[name];
         if area.matched < least {
-            let first: Vec<String> =
-                area.differences.iter().map(|found| format!("{}: {}", found.case, found.text)).collect();
-            fallen.push(format!("{name}: {} instead of {least}\n{}", area.matched, first.join("\n")));
+            let first: Vec<String> = area
+                .differences
+                .iter()
+                .map(|found| format!("{}: {}", found.case, found.text))
+                .collect();
+            fallen.push(format!(
+                "{name}: {} instead of {least}\n{}",
+                area.matched,
+                first.join("\n")
+            ));
         }
     }
     assert!(fallen.is_empty(), "{}\n{}", report, fallen.join("\n"));

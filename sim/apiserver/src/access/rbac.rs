@@ -32,7 +32,9 @@ pub(crate) fn allowed(core: &Core, user: &User, action: &Action<'_>) -> bool {
         return true;
     }
     let mut found = false;
-    each_rule(core, user, action.namespace, &mut |rule| found |= covers(rule, action));
+    each_rule(core, user, action.namespace, &mut |rule| {
+        found |= covers(rule, action)
+    });
     found
 }
 
@@ -44,8 +46,9 @@ pub(crate) fn path_allowed(core: &Core, user: &User, method: &str, path: &str) -
     if user.in_group("system:masters") || reads && OPEN.contains(&path) {
         return true;
     }
-    let inside = |root: &&str| path == *root || path.strip_prefix(*root).is_some_and(|rest| rest.starts_with('/'));
-    if reads && user.in_group("system:authenticated") && DISCOVERY.iter().any(|root| inside(root)) {
+    let inside =
+        |root: &&str| path == *root || path.strip_prefix(*root).is_some_and(|rest| rest.starts_with('/'));
+    if reads && user.in_group("system:authenticated") && DISCOVERY.iter().any(inside) {
         return true;
     }
     let verb = method.to_ascii_lowercase();
@@ -53,7 +56,11 @@ pub(crate) fn path_allowed(core: &Core, user: &User, method: &str, path: &str) -
     each_rule(core, user, "", &mut |rule| {
         found |= has(rule, "verbs", &verb)
             && strings(rule, "nonResourceURLs").any(|own| {
-                own == path || own == "*" || own.strip_suffix('*').is_some_and(|prefix| path.starts_with(prefix))
+                own == path
+                    || own == "*"
+                    || own
+                        .strip_suffix('*')
+                        .is_some_and(|prefix| path.starts_with(prefix))
             });
     });
     found
@@ -77,13 +84,21 @@ pub(crate) fn each_rule(core: &Core, user: &User, namespace: &str, visit: &mut d
 }
 
 fn rules(core: &Core, binding: &Arc<Value>, namespace: &str, visit: &mut dyn FnMut(&Value)) {
-    let text = |pointer: &str| binding.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let text = |pointer: &str| {
+        binding
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let name = text("/roleRef/name");
     let role = match text("/roleRef/kind") {
         "ClusterRole" => core.stored(CLUSTER_ROLES, &Key::new("", name)),
         _ => core.stored(ROLES, &Key::new(namespace, name)),
     };
-    let list = role.as_deref().and_then(|role| role.get("rules")).and_then(Value::as_array);
+    let list = role
+        .as_deref()
+        .and_then(|role| role.get("rules"))
+        .and_then(Value::as_array);
     list.into_iter().flatten().for_each(visit);
 }
 
@@ -105,7 +120,11 @@ fn names(binding: &Value, user: &User, namespace: &str) -> bool {
 }
 
 fn strings<'a>(rule: &'a Value, key: &str) -> impl Iterator<Item = &'a str> {
-    rule.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    rule.get(key)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
 }
 
 fn has(rule: &Value, key: &str, wanted: &str) -> bool {

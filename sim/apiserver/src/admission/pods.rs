@@ -2,12 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    call::Call,
-    failure::Outcome,
-    names,
-    store::Key,
-};
+use crate::{call::Call, failure::Outcome, names, store::Key};
 
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
@@ -27,17 +22,34 @@ fn account(call: &mut Call<'_>, pod: &mut Value) -> Outcome<()> {
     }
     let namespace = manifest::object::namespace(pod).to_owned();
     let spec = manifest::object::map_at(pod, &["spec"]);
-    let own = spec.get("serviceAccountName").and_then(Value::as_str).unwrap_or_default();
-    let name = if own.is_empty() { "default".to_owned() } else { own.to_owned() };
+    let own = spec
+        .get("serviceAccountName")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let name = if own.is_empty() {
+        "default".to_owned()
+    } else {
+        own.to_owned()
+    };
     spec.insert("serviceAccountName".into(), name.clone().into());
     spec.insert("serviceAccount".into(), name.clone().into());
-    let Some(account) = call.core.stored(names::SERVICE_ACCOUNTS, &Key::new(&namespace, &name)) else {
-        let detail = format!("error looking up service account {namespace}/{name}: serviceaccount {name:?} not found");
+    let Some(account) = call
+        .core
+        .stored(names::SERVICE_ACCOUNTS, &Key::new(&namespace, &name))
+    else {
+        let detail =
+            format!("error looking up service account {namespace}/{name}: serviceaccount {name:?} not found");
         return Err(call.forbidden(manifest::object::name(pod), &detail));
     };
-    let secrets = account.get("imagePullSecrets").and_then(Value::as_array).filter(|secrets| !secrets.is_empty());
+    let secrets = account
+        .get("imagePullSecrets")
+        .and_then(Value::as_array)
+        .filter(|secrets| !secrets.is_empty());
     if let Some(secrets) = secrets
-        && spec.get("imagePullSecrets").and_then(Value::as_array).is_none_or(Vec::is_empty)
+        && spec
+            .get("imagePullSecrets")
+            .and_then(Value::as_array)
+            .is_none_or(Vec::is_empty)
     {
         spec.insert("imagePullSecrets".into(), secrets.clone().into());
     }
@@ -57,10 +69,19 @@ fn mount_token(call: &mut Call<'_>, pod: &mut Value) {
     let spec = manifest::object::map_at(pod, &["spec"]);
     let mut needed = false;
     for kind in ["initContainers", "containers"] {
-        for container in spec.get_mut(kind).and_then(Value::as_array_mut).into_iter().flatten() {
-            let Some(members) = container.as_object_mut() else { continue };
+        for container in spec
+            .get_mut(kind)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            let Some(members) = container.as_object_mut() else {
+                continue;
+            };
             let mounts = members.entry("volumeMounts").or_insert_with(|| json!([]));
-            let Some(mounts) = mounts.as_array_mut() else { continue };
+            let Some(mounts) = mounts.as_array_mut() else {
+                continue;
+            };
             if mounts.iter().any(|mount| mount["mountPath"] == MOUNT) {
                 continue;
             }
@@ -92,11 +113,16 @@ fn mount_token(call: &mut Call<'_>, pod: &mut Value) {
 /// Pods leave broken nodes after five minutes.
 fn tolerate(pod: &mut Value) {
     let spec = manifest::object::map_at(pod, &["spec"]);
-    let own = spec.get("tolerations").and_then(Value::as_array).cloned().unwrap_or_default();
+    let own = spec
+        .get("tolerations")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     let tolerated = |key: &str| {
         own.iter().any(|entry| {
             let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
-            matches!(text("key"), own if own == key || own.is_empty()) && matches!(text("effect"), "NoExecute" | "")
+            matches!(text("key"), own if own == key || own.is_empty())
+                && matches!(text("effect"), "NoExecute" | "")
         })
     };
     let missing: Vec<Value> = [NOT_READY, UNREACHABLE]
@@ -111,23 +137,44 @@ fn tolerate(pod: &mut Value) {
 }
 
 fn priority(call: &Call<'_>, pod: &mut Value) -> Outcome<()> {
-    const SYSTEM: [(&str, i64); 2] = [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
+    const SYSTEM: [(&str, i64); 2] = [
+        ("system-cluster-critical", 2_000_000_000),
+        ("system-node-critical", 2_000_001_000),
+    ];
     let name = manifest::object::name(pod).to_owned();
     let spec = manifest::object::map_at(pod, &["spec"]);
-    let class = spec.get("priorityClassName").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let class = spec
+        .get("priorityClassName")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
     let table = call.core.table(PRIORITIES);
     let found = if class.is_empty() {
         let global = |entry: &&std::sync::Arc<Value>| entry.get("globalDefault") == Some(&Value::Bool(true));
-        table.values().filter(global).min_by_key(|entry| entry["value"].as_i64()).cloned()
+        table
+            .values()
+            .filter(global)
+            .min_by_key(|entry| entry["value"].as_i64())
+            .cloned()
     } else {
         table.get(&Key::new("", &class)).cloned()
     };
-    let system = SYSTEM.iter().find(|(own, _)| *own == class).map(|(_, value)| *value);
+    let system = SYSTEM
+        .iter()
+        .find(|(own, _)| *own == class)
+        .map(|(_, value)| *value);
     if found.is_none() && system.is_none() && !class.is_empty() {
         return Err(call.forbidden(&name, &format!("no PriorityClass with name {class} was found")));
     }
-    let value = found.as_ref().and_then(|entry| entry["value"].as_i64()).or(system).unwrap_or(0);
-    let policy = found.as_ref().and_then(|entry| entry["preemptionPolicy"].as_str()).unwrap_or("PreemptLowerPriority");
+    let value = found
+        .as_ref()
+        .and_then(|entry| entry["value"].as_i64())
+        .or(system)
+        .unwrap_or(0);
+    let policy = found
+        .as_ref()
+        .and_then(|entry| entry["preemptionPolicy"].as_str())
+        .unwrap_or("PreemptLowerPriority");
     if let (true, Some(found)) = (class.is_empty(), &found) {
         spec.insert("priorityClassName".into(), manifest::object::name(found).into());
     }

@@ -29,12 +29,31 @@ impl<'a> Services<'a> {
                 continue;
             }
             let listed = service.pointer("/spec/clusterIPs").and_then(Value::as_array);
-            addresses.extend(listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+            addresses.extend(
+                listed
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned),
+            );
             let listed = service.pointer("/spec/ports").and_then(Value::as_array);
-            ports.extend(listed.into_iter().flatten().filter_map(|port| port["nodePort"].as_i64()));
-            ports.extend(service.pointer("/spec/healthCheckNodePort").and_then(Value::as_i64));
+            ports.extend(
+                listed
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|port| port["nodePort"].as_i64()),
+            );
+            ports.extend(
+                service
+                    .pointer("/spec/healthCheckNodePort")
+                    .and_then(Value::as_i64),
+            );
         }
-        Self { rng: &mut core.state.rng, addresses, ports }
+        Self {
+            rng: &mut core.state.rng,
+            addresses,
+            ports,
+        }
     }
 }
 
@@ -50,10 +69,12 @@ impl Pool for Services<'_> {
     }
 
     fn take_address(&mut self, address: &str) -> Result<(), String> {
-        let inside = address.strip_prefix("10.96.").is_some_and(|rest| rest.split('.').all(|part| part.parse::<u8>().is_ok()));
+        let inside = address
+            .strip_prefix("10.96.")
+            .is_some_and(|rest| rest.split('.').all(|part| part.parse::<u8>().is_ok()));
         if !inside {
             return Err(
-                "failed to allocate IP: the provided network does not match the current range".to_owned()
+                "failed to allocate IP: the provided network does not match the current range".to_owned(),
             );
         }
         if self.addresses.insert(address.to_owned()) {
@@ -73,7 +94,9 @@ impl Pool for Services<'_> {
 
     fn take_port(&mut self, port: i64) -> Result<(), String> {
         if port < FIRST_PORT || port >= FIRST_PORT + i64::try_from(PORTS).unwrap_or_default() {
-            return Err("provided port is not in the valid range. The range of valid ports is 30000-32767".to_owned());
+            return Err(
+                "provided port is not in the valid range. The range of valid ports is 30000-32767".to_owned(),
+            );
         }
         if self.ports.insert(port) {
             return Ok(());

@@ -64,7 +64,10 @@ pub(crate) fn clean_up(core: &mut Core, now: Timestamp, name: &str) {
 
 /// Accepts the names of a definition and establishes it.
 fn establish(core: &mut Core, now: Timestamp, definition: &Value) {
-    let group = definition.pointer("/spec/group").and_then(Value::as_str).unwrap_or_default();
+    let group = definition
+        .pointer("/spec/group")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let name = object::name(definition);
     let others: Vec<Arc<Value>> = core
         .table(names::DEFINITIONS)
@@ -79,7 +82,11 @@ fn establish(core: &mut Core, now: Timestamp, definition: &Value) {
     }
     let mut next = definition.clone();
     next["status"] = status;
-    Actor::server(now).replace_status(core, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &next);
+    Actor::server(now).replace_status(
+        core,
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+        &next,
+    );
 }
 
 /// The definitions of a group, which may wait for a name.

@@ -20,7 +20,10 @@ pub(super) struct Corpus {
 const FIXTURES: &str = "fixtures";
 
 pub(super) fn read(path: &Path) -> io::Result<Corpus> {
-    let mut corpus = Corpus { cases: Vec::new(), fixtures: BTreeMap::new() };
+    let mut corpus = Corpus {
+        cases: Vec::new(),
+        fixtures: BTreeMap::new(),
+    };
     if path.is_dir() {
         for (area, name, text) in files(path)? {
             let document = parse(&text)?;
@@ -46,7 +49,10 @@ impl Corpus {
             let name = name.strip_suffix(".json").unwrap_or(name);
             self.fixtures.insert(name.to_owned(), document.into_value());
         } else if document.get("steps").is_some() {
-            self.cases.push(Case { value: document.to_value(), document });
+            self.cases.push(Case {
+                value: document.to_value(),
+                document,
+            });
         }
     }
 }
@@ -62,20 +68,29 @@ fn files(root: &Path) -> io::Result<Vec<(String, String, Vec<u8>)>> {
         if !root.join(&area).is_dir() {
             continue;
         }
-        for name in sorted(&root.join(&area))?.into_iter().filter(|name| name.ends_with(".json")) {
+        for name in sorted(&root.join(&area))?
+            .into_iter()
+            .filter(|name| name.ends_with(".json"))
+        {
             let text = fs::read(root.join(&area).join(&name))?;
             found.push((area.clone(), name, text));
         }
     }
     if found.is_empty() {
         // A single area.
-        let area = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let area = root
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         for name in sorted(root)?.into_iter().filter(|name| name.ends_with(".json")) {
             found.push((area.clone(), name.clone(), fs::read(root.join(&name))?));
         }
         let beside = root.join("..").join(FIXTURES);
         if beside.is_dir() && area != FIXTURES {
-            for name in sorted(&beside)?.into_iter().filter(|name| name.ends_with(".json")) {
+            for name in sorted(&beside)?
+                .into_iter()
+                .filter(|name| name.ends_with(".json"))
+            {
                 found.push((FIXTURES.to_owned(), name.clone(), fs::read(beside.join(&name))?));
             }
         }

@@ -3,10 +3,7 @@
 //! Instead of masking the answer too, each mask is matched with what stands in its place, and has to stand for the
 //! same thing wherever it occurs again.
 
-use std::{
-    collections::BTreeMap,
-    sync::LazyLock,
-};
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use regex::Regex;
 use serde_json::Value;
@@ -19,7 +16,11 @@ pub(super) struct Bindings {
     used: BTreeMap<(String, String), String>,
 }
 
-static MASK: LazyLock<Regex> = LazyLock::new(|| pattern(r"<(uid|rv|listrv|ip|nodePort|gen|continue|jwt|hex|min|time:micro|time|pem|age|commit|go|platform|present)(?::(\d+))?>"));
+static MASK: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"<(uid|rv|listrv|ip|nodePort|gen|continue|jwt|hex|min|time:micro|time|pem|age|commit|go|platform|present)(?::(\d+))?>",
+    )
+});
 
 fn pattern(text: &str) -> Regex {
     #[expect(clippy::expect_used, reason = "the patterns are literals of this file")]
@@ -111,7 +112,11 @@ impl Bindings {
             // Masked numbers are texts in the recording.
             (Value::String(left), Value::Number(right)) if self.text(left, &right.to_string()) => Ok(()),
             _ if same(expected, actual) => Ok(()),
-            _ => Err(format!("{path}: want {}, have {}", short(expected), short(actual))),
+            _ => Err(format!(
+                "{path}: want {}, have {}",
+                short(expected),
+                short(actual)
+            )),
         }
     }
 
@@ -124,7 +129,11 @@ impl Bindings {
             }
         }
         match right.get(left.len()) {
-            Some(more) => Err(format!("{path}.{}: want nothing, have {}", left.len(), short(more))),
+            Some(more) => Err(format!(
+                "{path}.{}: want nothing, have {}",
+                left.len(),
+                short(more)
+            )),
             None => Ok(()),
         }
     }
@@ -144,21 +153,31 @@ impl Bindings {
 }
 
 fn is_masked_time(value: Option<&Value>) -> bool {
-    value.and_then(Value::as_str).is_some_and(|text| text.starts_with("<time"))
+    value
+        .and_then(Value::as_str)
+        .is_some_and(|text| text.starts_with("<time"))
 }
 
 fn by_owner(list: &[Value]) -> Vec<Value> {
     sorted(list, |entry| {
-        ["operation", "manager", "apiVersion", "subresource"].map(|key| text(entry, key)).to_vec()
+        ["operation", "manager", "apiVersion", "subresource"]
+            .map(|key| text(entry, key))
+            .to_vec()
     })
 }
 
 fn by_field(list: &[Value]) -> Vec<Value> {
-    sorted(list, |cause| ["field", "message"].map(|key| text(cause, key)).to_vec())
+    sorted(list, |cause| {
+        ["field", "message"].map(|key| text(cause, key)).to_vec()
+    })
 }
 
 fn text(value: &Value, key: &str) -> String {
-    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+    value
+        .get(key)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn sorted(list: &[Value], key: impl Fn(&Value) -> Vec<String>) -> Vec<Value> {
@@ -198,6 +217,10 @@ mod tests {
         assert_eq!(bindings.document(&first, &answer, ""), Ok(()));
         assert!(bindings.document(&json!("<rv:1>"), &json!("18"), "").is_err());
         assert!(bindings.document(&json!("<rv:2>"), &json!("17"), "").is_err());
-        assert!(bindings.document(&json!({"a": 1}), &json!({"a": 1, "b": 2}), "").is_err());
+        assert!(
+            bindings
+                .document(&json!({"a": 1}), &json!({"a": 1, "b": 2}), "")
+                .is_err()
+        );
     }
 }

@@ -55,7 +55,11 @@ struct Answer {
 pub(super) struct Prepared(BTreeMap<String, State>);
 
 /// Runs a case; the error says where it differs first.
-pub(super) fn case(recorded: &Case, fixtures: &BTreeMap<String, Value>, prepared: &mut Prepared) -> Result<(), String> {
+pub(super) fn case(
+    recorded: &Case,
+    fixtures: &BTreeMap<String, Value>,
+    prepared: &mut Prepared,
+) -> Result<(), String> {
     let case = &recorded.value;
     let environment = case["environment"].as_str().unwrap_or("bare");
     let rng = Seed(1).derive("corpus").rng();
@@ -83,7 +87,8 @@ pub(super) fn case(recorded: &Case, fixtures: &BTreeMap<String, Value>, prepared
     for (step, document) in case["steps"].as_array().into_iter().flatten().zip(documents) {
         let id = step["id"].as_str().unwrap_or_default();
         let body = document.get("request").and_then(|request| request.get("body"));
-        run.step(step, id, body).map_err(|difference| format!("{id}{difference}"))?;
+        run.step(step, id, body)
+            .map_err(|difference| format!("{id}{difference}"))?;
     }
     Ok(())
 }
@@ -93,8 +98,15 @@ impl Run {
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
             self.create_namespace(name, None, None)?;
         }
-        for name in case["fixtures"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            let objects = fixtures.get(name).and_then(|fixture| fixture["objects"].as_array());
+        for name in case["fixtures"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
+            let objects = fixtures
+                .get(name)
+                .and_then(|fixture| fixture["objects"].as_array());
             for object in objects.ok_or_else(|| format!("no fixture {name}"))? {
                 self.create(object)?;
             }
@@ -107,7 +119,11 @@ impl Run {
         let name = case["name"].as_str().unwrap_or_default();
         name.clone_into(&mut self.known.namespace);
         if let Some(namespace) = case["namespace"].as_str() {
-            self.create_namespace(namespace, case.get("namespaceLabels"), case.get("namespaceAnnotations"))?;
+            self.create_namespace(
+                namespace,
+                case.get("namespaceLabels"),
+                case.get("namespaceAnnotations"),
+            )?;
         }
         Ok(())
     }
@@ -121,21 +137,43 @@ impl Run {
             ("carol", &["ops"]),
             ("dave", &["team-a", "team-b"]),
         ] {
-            users.insert(name.to_owned(), groups.iter().map(|group| (*group).to_owned()).collect());
+            users.insert(
+                name.to_owned(),
+                groups.iter().map(|group| (*group).to_owned()).collect(),
+            );
         }
         for (name, groups) in case["users"].as_object().into_iter().flatten() {
-            let groups = groups.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+            let groups = groups
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned);
             users.insert(name.clone(), groups.collect());
         }
         for (name, mut groups) in users {
             groups.push("system:authenticated".to_owned());
-            let uid = if name == "admin" { "admin".to_owned() } else { format!("{name}-uid") };
-            let user = User { name: name.clone(), groups, uid, ..User::default() };
+            let uid = if name == "admin" {
+                "admin".to_owned()
+            } else {
+                format!("{name}-uid")
+            };
+            let user = User {
+                name: name.clone(),
+                groups,
+                uid,
+                ..User::default()
+            };
             self.core.state.tokens.insert(format!("{name}token"), user);
         }
     }
 
-    fn create_namespace(&mut self, name: &str, labels: Option<&Value>, annotations: Option<&Value>) -> Result<(), String> {
+    fn create_namespace(
+        &mut self,
+        name: &str,
+        labels: Option<&Value>,
+        annotations: Option<&Value>,
+    ) -> Result<(), String> {
         let mut meta = json!({ "name": name });
         if let Some(labels) = labels {
             meta["labels"] = labels.clone();
@@ -152,12 +190,22 @@ impl Run {
         let builtin = crate::kinds::find_kind(group, version, kind).map(|kind| kind.resource.to_owned());
         let plural = builtin.or_else(|| {
             let mut definitions = self.core.state.definitions.values();
-            definitions.find(|known| known.group == group && known.kind == kind).map(|known| known.plural.clone())
+            definitions
+                .find(|known| known.group == group && known.kind == kind)
+                .map(|known| known.plural.clone())
         });
         let plural = plural.ok_or_else(|| format!("fixture of unknown kind {kind}"))?;
-        let root = if group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{group}/{version}") };
+        let root = if group.is_empty() {
+            "/api/v1".to_owned()
+        } else {
+            format!("/apis/{group}/{version}")
+        };
         let namespace = manifest::object::namespace(object);
-        let path = if namespace.is_empty() { format!("{root}/{plural}") } else { format!("{root}/namespaces/{namespace}/{plural}") };
+        let path = if namespace.is_empty() {
+            format!("{root}/{plural}")
+        } else {
+            format!("{root}/namespaces/{namespace}/{plural}")
+        };
         let incoming = crate::request::Incoming {
             method: "POST".to_owned(),
             path,
@@ -181,14 +229,20 @@ impl Run {
         if let Some(watch) = step.get("collect").and_then(Value::as_str) {
             return self.collect(watch, step);
         }
-        let Some(request) = step.get("request") else { return Ok(()) };
+        let Some(request) = step.get("request") else {
+            return Ok(());
+        };
         let (incoming, _) = request::build(request, body, &self.known)?;
         let reply = dispatch::serve(&mut self.core, &incoming, None, self.clock.now());
         if let Reply::Watch { plan, .. } = &reply
             && step["watch"] == Value::Bool(true)
         {
             let queue = plan.first.iter().cloned().collect();
-            let open = Open { shown: plan.after, queue, plan: (**plan).clone() };
+            let open = Open {
+                shown: plan.after,
+                queue,
+                plan: (**plan).clone(),
+            };
             self.watches.insert(id.to_owned(), open);
         }
         let answer = answer(reply);
@@ -196,7 +250,9 @@ impl Run {
             self.known.bodies.insert(id.to_owned(), body.clone());
         }
         if let Some(conditions) = step.get("until").and_then(Value::as_array)
-            && let Some(missing) = conditions.iter().find(|condition| !self.holds(condition, &answer))
+            && let Some(missing) = conditions
+                .iter()
+                .find(|condition| !self.holds(condition, &answer))
         {
             // This server needs no time: what does not hold now never will.
             let _ = missing;
@@ -223,9 +279,16 @@ impl Run {
     fn compare(&mut self, expected: &Value, answer: &Answer) -> Result<(), String> {
         let code = expected["code"].as_u64().unwrap_or(200);
         if code != u64::from(answer.code) {
-            let message = answer.body.as_ref().map(|body| body["message"].to_string()).unwrap_or_default();
+            let message = answer
+                .body
+                .as_ref()
+                .map(|body| body["message"].to_string())
+                .unwrap_or_default();
             let wanted = expected["body"]["message"].to_string();
-            return Err(format!(" code: want {code} {wanted}, have {} {message}", answer.code));
+            return Err(format!(
+                " code: want {code} {wanted}, have {} {message}",
+                answer.code
+            ));
         }
         self.compare_headers(expected, answer)?;
         if let Some(body) = expected.get("body") {
@@ -235,21 +298,42 @@ impl Run {
             return self.bindings.document(body, own, "");
         }
         match expected.get("bodyText") {
-            Some(text) => self.bindings.document(text, &Value::String(answer.text.clone()), " text"),
+            Some(text) => self
+                .bindings
+                .document(text, &Value::String(answer.text.clone()), " text"),
             None => Ok(()),
         }
     }
 
     fn compare_headers(&mut self, expected: &Value, answer: &Answer) -> Result<(), String> {
-        let Some(headers) = expected.get("headers").and_then(Value::as_object) else { return Ok(()) };
-        let wanted = headers.get("Content-Type").and_then(Value::as_str).unwrap_or_default();
+        let Some(headers) = expected.get("headers").and_then(Value::as_object) else {
+            return Ok(());
+        };
+        let wanted = headers
+            .get("Content-Type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         if wanted != answer.content_type {
-            return Err(format!(" content type: want {wanted}, have {}", answer.content_type));
+            return Err(format!(
+                " content type: want {wanted}, have {}",
+                answer.content_type
+            ));
         }
-        let warnings: Vec<Value> = answer.warnings.iter().map(|text| Value::String(text.clone())).collect();
-        let wanted = headers.get("Warning").cloned().unwrap_or_else(|| Value::Array(Vec::new()));
-        self.bindings.document(&wanted, &Value::Array(warnings), " warnings")?;
-        for (name, value) in headers.iter().filter(|(name, _)| !matches!(name.as_str(), "Content-Type" | "Warning")) {
+        let warnings: Vec<Value> = answer
+            .warnings
+            .iter()
+            .map(|text| Value::String(text.clone()))
+            .collect();
+        let wanted = headers
+            .get("Warning")
+            .cloned()
+            .unwrap_or_else(|| Value::Array(Vec::new()));
+        self.bindings
+            .document(&wanted, &Value::Array(warnings), " warnings")?;
+        for (name, value) in headers
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "Content-Type" | "Warning"))
+        {
             match answer.headers.get(&name.to_ascii_lowercase()) {
                 Some(own) => self.bindings.document(value, own, &format!(" header {name}"))?,
                 None => return Err(format!(" header {name}: want {value}, have nothing")),
@@ -260,11 +344,18 @@ impl Run {
 
     fn collect(&mut self, id: &str, step: &Value) -> Result<(), String> {
         let current = self.core.revision();
-        let open = self.watches.get_mut(id).ok_or_else(|| format!(" no watch {id}"))?;
+        let open = self
+            .watches
+            .get_mut(id)
+            .ok_or_else(|| format!(" no watch {id}"))?;
         if !open.plan.ends {
             match self.core.state.store.since(open.shown) {
-                Ok(events) => open.queue.extend(events.filter_map(|event| event_for(&open.plan, event))),
-                Err(_) => open.queue.push_back(crate::registry::expired_event(open.shown, current)),
+                Ok(events) => open
+                    .queue
+                    .extend(events.filter_map(|event| event_for(&open.plan, event))),
+                Err(_) => open
+                    .queue
+                    .push_back(crate::registry::expired_event(open.shown, current)),
             }
             open.shown = current;
         }
@@ -276,13 +367,24 @@ impl Run {
 
 fn answer(reply: Reply) -> Answer {
     let quoted = |warnings: Vec<String>| {
-        warnings.iter().map(|text| format!("299 - {}", encode::warning(text))).collect::<Vec<_>>()
+        warnings
+            .iter()
+            .map(|text| format!("299 - {}", encode::warning(text)))
+            .collect::<Vec<_>>()
     };
     match reply {
-        Reply::Object { code, object, warnings, encoding } => {
+        Reply::Object {
+            code,
+            object,
+            warnings,
+            encoding,
+        } => {
             let (media, text) = match encoding {
                 crate::media::Encoding::Json => ("application/json", String::new()),
-                crate::media::Encoding::Yaml => ("application/yaml", String::from_utf8_lossy(&encode::yaml(&object)).into_owned()),
+                crate::media::Encoding::Yaml => (
+                    "application/yaml",
+                    String::from_utf8_lossy(&encode::yaml(&object)).into_owned(),
+                ),
             };
             Answer {
                 code,
@@ -301,14 +403,25 @@ fn answer(reply: Reply) -> Answer {
             body: None,
             text: String::new(),
         },
-        Reply::Raw { code, content_type, body, headers } => {
+        Reply::Raw {
+            code,
+            content_type,
+            body,
+            headers,
+        } => {
             let text = String::from_utf8_lossy(&body).into_owned();
-            let parsed = content_type.starts_with("application/json").then(|| serde_json::from_slice(&body).ok()).flatten();
+            let parsed = content_type
+                .starts_with("application/json")
+                .then(|| serde_json::from_slice(&body).ok())
+                .flatten();
             Answer {
                 code,
                 content_type,
                 warnings: Vec::new(),
-                headers: headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value.into())).collect(),
+                headers: headers
+                    .into_iter()
+                    .map(|(name, value)| (name.to_ascii_lowercase(), value.into()))
+                    .collect(),
                 body: parsed,
                 text,
             }

@@ -8,16 +8,29 @@ use super::template::Known;
 use crate::request::{Incoming, Query, unescape};
 
 /// The request of a step; the second member is its user.
-pub(super) fn build(request: &Value, ordered: Option<&Document>, known: &Known) -> Result<(Incoming, String), String> {
+pub(super) fn build(
+    request: &Value,
+    ordered: Option<&Document>,
+    known: &Known,
+) -> Result<(Incoming, String), String> {
     let text = |key: &str| request.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut headers: Vec<(String, String)> = Vec::new();
-    for (name, value) in request.get("headers").and_then(Value::as_object).into_iter().flatten() {
+    for (name, value) in request
+        .get("headers")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
         let mut values = Vec::new();
         match value {
             Value::Array(list) => values.extend(list.iter().filter_map(Value::as_str)),
             other => values.extend(other.as_str()),
         }
-        headers.extend(values.into_iter().map(|value| (name.to_ascii_lowercase(), known.text(value))));
+        headers.extend(
+            values
+                .into_iter()
+                .map(|value| (name.to_ascii_lowercase(), known.text(value))),
+        );
     }
     if !headers.iter().any(|(name, _)| name == "user-agent") {
         headers.push(("user-agent".to_owned(), "vectors/1.0".to_owned()));
@@ -43,7 +56,11 @@ pub(super) fn build(request: &Value, ordered: Option<&Document>, known: &Known) 
         }
         _ => {}
     }
-    let user = if text("user").is_empty() { "admin" } else { text("user") };
+    let user = if text("user").is_empty() {
+        "admin"
+    } else {
+        text("user")
+    };
     if !matches!(user, "none" | "anonymous") {
         headers.push(("authorization".to_owned(), format!("Bearer {user}token")));
     }
@@ -66,12 +83,24 @@ fn body(request: &Value, ordered: Option<&Document>, known: &Known) -> Result<By
     }
     if let Some(fill) = request.get("bodyFill") {
         let text = |key: &str| known.text(fill[key].as_str().unwrap_or_default());
-        let count = fill["count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
-        return Ok(format!("{}{}{}", text("prefix"), text("char").repeat(count), text("suffix")).into());
+        let count = fill["count"]
+            .as_u64()
+            .and_then(|count| usize::try_from(count).ok())
+            .unwrap_or(0);
+        return Ok(format!(
+            "{}{}{}",
+            text("prefix"),
+            text("char").repeat(count),
+            text("suffix")
+        )
+        .into());
     }
     if let Some(from) = request.get("bodyFrom") {
         let step = from["step"].as_str().unwrap_or_default();
-        let body = known.bodies.get(step).ok_or_else(|| format!("no body of step {step}"))?;
+        let body = known
+            .bodies
+            .get(step)
+            .ok_or_else(|| format!("no body of step {step}"))?;
         let body = in_order(body);
         return Ok(match from.get("mergePatch") {
             Some(patch) => merge(body, &known.value(patch)).to_text().into(),
@@ -92,7 +121,9 @@ fn in_order(body: &Value) -> Document {
 
 /// A merge patch that leaves members where they are and adds new ones at the end.
 fn merge(target: Document, patch: &Value) -> Document {
-    let Value::Object(changes) = patch else { return Document::from_value(patch) };
+    let Value::Object(changes) = patch else {
+        return Document::from_value(patch);
+    };
     let mut members = match target {
         Document::Map(members) => members,
         _ => Vec::new(),

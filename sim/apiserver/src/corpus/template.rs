@@ -54,7 +54,10 @@ impl Known {
             },
             Document::List(items) => Document::List(items.iter().map(|item| self.document(item)).collect()),
             Document::Map(members) => Document::Map(
-                members.iter().map(|(key, value)| (self.text(key), self.document(value))).collect(),
+                members
+                    .iter()
+                    .map(|(key, value)| (self.text(key), self.document(value)))
+                    .collect(),
             ),
             other => other.clone(),
         }
@@ -65,14 +68,19 @@ impl Known {
         match value {
             Value::String(text) => {
                 let whole = text.strip_prefix("{{").and_then(|text| text.strip_suffix("}}"));
-                match whole.filter(|inner| !inner.contains("{{")).and_then(|inner| self.resolve(inner)) {
+                match whole
+                    .filter(|inner| !inner.contains("{{"))
+                    .and_then(|inner| self.resolve(inner))
+                {
                     Some(found) => found,
                     None => self.text(text).into(),
                 }
             }
             Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
             Value::Object(members) => {
-                let members = members.iter().map(|(key, value)| (self.text(key), self.value(value)));
+                let members = members
+                    .iter()
+                    .map(|(key, value)| (self.text(key), self.value(value)));
                 Value::Object(members.collect())
             }
             other => other.clone(),
@@ -82,7 +90,9 @@ impl Known {
 
 /// The value at a path of names and numbers. Names may contain dots: the longest match wins.
 pub(super) fn find<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
-    let [first, rest @ ..] = path else { return Some(value) };
+    let [first, rest @ ..] = path else {
+        return Some(value);
+    };
     match value {
         Value::Array(items) => find(items.get(first.parse::<usize>().ok()?)?, rest),
         Value::Object(members) => (1..=path.len()).find_map(|length| {

@@ -8,8 +8,13 @@ pub(crate) fn fill(schema: &Value, value: &mut Value) {
         Value::Object(members) => {
             let properties = schema.get("properties").and_then(Value::as_object);
             for (name, property) in properties.into_iter().flatten() {
-                let Some(default) = property.get("default") else { continue };
-                if members.get(name).is_none_or(|own| own.is_null() && !nullable(property)) {
+                let Some(default) = property.get("default") else {
+                    continue;
+                };
+                if members
+                    .get(name)
+                    .is_none_or(|own| own.is_null() && !nullable(property))
+                {
                     members.insert(name.clone(), default.clone());
                 }
             }
@@ -63,6 +68,9 @@ mod tests {
         }});
         let mut value = json!({"a": null, "n": null, "l": [{}]});
         fill(&schema, &mut value);
-        assert_eq!(value, json!({"a": "A", "n": null, "o": {"x": 5}, "l": [{"y": true}]}));
+        assert_eq!(
+            value,
+            json!({"a": "A", "n": null, "o": {"x": 5}, "l": [{"y": true}]})
+        );
     }
 }

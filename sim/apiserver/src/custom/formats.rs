@@ -32,7 +32,9 @@ pub(super) fn fits(format: &str, text: &str) -> bool {
 }
 
 fn cidr(text: &str) -> bool {
-    let Some((address, bits)) = text.split_once('/') else { return false };
+    let Some((address, bits)) = text.split_once('/') else {
+        return false;
+    };
     match (address.parse::<IpAddr>(), bits.parse::<u8>()) {
         (Ok(IpAddr::V4(_)), Ok(bits)) => bits <= 32,
         (Ok(IpAddr::V6(_)), Ok(bits)) => bits <= 128,
@@ -42,7 +44,10 @@ fn cidr(text: &str) -> bool {
 
 /// An absolute URI or an absolute path, as Go's `url.ParseRequestURI` takes them.
 fn uri(text: &str) -> bool {
-    text.starts_with('/') || text.split_once(':').is_some_and(|(scheme, rest)| SCHEME.is_match(scheme) && !rest.is_empty())
+    text.starts_with('/')
+        || text
+            .split_once(':')
+            .is_some_and(|(scheme, rest)| SCHEME.is_match(scheme) && !rest.is_empty())
 }
 
 fn pattern(text: &str) -> Regex {

@@ -5,7 +5,11 @@ use serde_json::{Map, Value};
 use crate::failure::Cause;
 
 fn below(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }
 
 /// Visits every value below with its schema.
@@ -44,7 +48,9 @@ pub(super) fn embedded(schema: &Value, value: &Value, path: &str, causes: &mut V
             }
         }
     }
-    walk(schema, value, path, &mut |rule, member, here| embedded_in(rule, member, here, causes));
+    walk(schema, value, path, &mut |rule, member, here| {
+        embedded_in(rule, member, here, causes)
+    });
 }
 
 fn embedded_in(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>) {
@@ -69,12 +75,18 @@ pub(super) fn unique(schema: &Value, value: &Value, path: &str, causes: &mut Vec
                 let before = identities[..at].iter().filter(|other| *other == own).count();
                 if before == 1 {
                     let message = format!("Duplicate value: {own}");
-                    causes.push(Cause::new("FieldValueDuplicate", format!("{path}[{at}]"), message));
+                    causes.push(Cause::new(
+                        "FieldValueDuplicate",
+                        format!("{path}[{at}]"),
+                        message,
+                    ));
                 }
             }
         }
     }
-    walk(schema, value, path, &mut |rule, member, here| unique(rule, member, here, causes));
+    walk(schema, value, path, &mut |rule, member, here| {
+        unique(rule, member, here, causes)
+    });
 }
 
 fn identity(item: &Value, keys: &[&str]) -> Value {

@@ -16,7 +16,8 @@ pub(crate) fn patterns(schema: &Value, into: &mut Patterns) {
     match schema {
         Value::Object(members) => {
             if let Some(text) = members.get("pattern").and_then(Value::as_str) {
-                into.entry(text.to_owned()).or_insert_with(|| Regex::new(text).ok());
+                into.entry(text.to_owned())
+                    .or_insert_with(|| Regex::new(text).ok());
             }
             members.values().for_each(|member| patterns(member, into));
         }
@@ -27,7 +28,11 @@ pub(crate) fn patterns(schema: &Value, into: &mut Patterns) {
 
 /// Everything about `value` that the schema does not allow. `prefix` is put before fields, not before texts.
 pub(crate) fn check(schema: &Value, patterns: &Patterns, value: &Value, prefix: &str) -> Vec<Cause> {
-    let mut judge = Judge { patterns, prefix, causes: Vec::new() };
+    let mut judge = Judge {
+        patterns,
+        prefix,
+        causes: Vec::new(),
+    };
     judge.value(schema, value, "");
     judge.causes
 }
@@ -43,7 +48,10 @@ fn number(schema: &Value, key: &str) -> Option<f64> {
 }
 
 fn count(schema: &Value, key: &str) -> Option<usize> {
-    schema.get(key).and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok())
+    schema
+        .get(key)
+        .and_then(Value::as_u64)
+        .and_then(|count| usize::try_from(count).ok())
 }
 
 fn flag(schema: &Value, key: &str) -> bool {
@@ -78,18 +86,34 @@ impl Judge<'_> {
 
     fn push(&mut self, reason: &'static str, path: &str, message: String) {
         let field = self.field(path);
-        self.causes.push(Cause { reason, field, message });
+        self.causes.push(Cause {
+            reason,
+            field,
+            message,
+        });
     }
 
     fn invalid(&mut self, path: &str, value: &str, detail: &str) {
-        self.push("FieldValueInvalid", path, format!("Invalid value: {value}: {path} in body {detail}"));
+        self.push(
+            "FieldValueInvalid",
+            path,
+            format!("Invalid value: {value}: {path} in body {detail}"),
+        );
     }
 
     /// Findings that name no field.
     fn general(&mut self, detail: &str) {
-        let field = if self.prefix.is_empty() { "<nil>" } else { self.prefix };
+        let field = if self.prefix.is_empty() {
+            "<nil>"
+        } else {
+            self.prefix
+        };
         let message = format!("Invalid value: \"\": {detail}");
-        self.causes.push(Cause { reason: "FieldValueInvalid", field: field.to_owned(), message });
+        self.causes.push(Cause {
+            reason: "FieldValueInvalid",
+            field: field.to_owned(),
+            message,
+        });
     }
 
     fn value(&mut self, schema: &Value, value: &Value, path: &str) {
@@ -146,7 +170,11 @@ impl Judge<'_> {
         let length = text.chars().count();
         let shown = Value::from(text).to_string();
         if let Some(most) = count(schema, "maxLength").filter(|most| length > *most) {
-            self.push("FieldValueTooLong", path, format!("Too long: may not be more than {most} byte{}", plural(most)));
+            self.push(
+                "FieldValueTooLong",
+                path,
+                format!("Too long: may not be more than {most} byte{}", plural(most)),
+            );
         }
         if let Some(least) = count(schema, "minLength").filter(|least| length < *least) {
             self.invalid(path, &shown, &format!("should be at least {least} chars long"));
@@ -160,7 +188,9 @@ impl Judge<'_> {
     }
 
     fn format(&mut self, schema: &Value, text: &str, path: &str) {
-        let Some(format) = schema.get("format").and_then(Value::as_str) else { return };
+        let Some(format) = schema.get("format").and_then(Value::as_str) else {
+            return;
+        };
         if formats::fits(format, text) {
             return;
         }
@@ -175,21 +205,41 @@ impl Judge<'_> {
         if let Some(factor) = number(schema, "multipleOf").filter(|factor| *factor > 0.0) {
             let ratio = value / factor;
             if (ratio - ratio.round()).abs() > 1e-9 {
-                self.invalid(path, &shown, &format!("should be a multiple of {}", bound(schema, "multipleOf")));
+                self.invalid(
+                    path,
+                    &shown,
+                    &format!("should be a multiple of {}", bound(schema, "multipleOf")),
+                );
             }
         }
         if let Some(most) = number(schema, "maximum") {
             let exclusive = flag(schema, "exclusiveMaximum");
             if value > most || exclusive && value >= most {
-                let how = if exclusive { "less than" } else { "less than or equal to" };
-                self.invalid(path, &shown, &format!("should be {how} {}", bound(schema, "maximum")));
+                let how = if exclusive {
+                    "less than"
+                } else {
+                    "less than or equal to"
+                };
+                self.invalid(
+                    path,
+                    &shown,
+                    &format!("should be {how} {}", bound(schema, "maximum")),
+                );
             }
         }
         if let Some(least) = number(schema, "minimum") {
             let exclusive = flag(schema, "exclusiveMinimum");
             if value < least || exclusive && value <= least {
-                let how = if exclusive { "greater than" } else { "greater than or equal to" };
-                self.invalid(path, &shown, &format!("should be {how} {}", bound(schema, "minimum")));
+                let how = if exclusive {
+                    "greater than"
+                } else {
+                    "greater than or equal to"
+                };
+                self.invalid(
+                    path,
+                    &shown,
+                    &format!("should be {how} {}", bound(schema, "minimum")),
+                );
             }
         }
     }
@@ -202,20 +252,33 @@ impl Judge<'_> {
         }
         let length = items.len();
         if let Some(least) = count(schema, "minItems").filter(|least| length < *least) {
-            self.invalid(path, &length.to_string(), &format!("should have at least {least} items"));
+            self.invalid(
+                path,
+                &length.to_string(),
+                &format!("should have at least {least} items"),
+            );
         }
         if let Some(most) = count(schema, "maxItems").filter(|most| length > *most) {
-            let message = format!("Too many: {length}: must have at most {most} item{}", plural(most));
+            let message = format!(
+                "Too many: {length}: must have at most {most} item{}",
+                plural(most)
+            );
             self.push("FieldValueTooMany", path, message);
         }
         let repeats = |at: usize| items[..at].contains(&items[at]);
         if flag(schema, "uniqueItems") && (0..length).any(repeats) {
-            self.invalid(path, &Value::from(items).to_string(), "shouldn't contain duplicates");
+            self.invalid(
+                path,
+                &Value::from(items).to_string(),
+                "shouldn't contain duplicates",
+            );
         }
     }
 
     fn one_of_values(&mut self, schema: &Value, value: &Value, path: &str) {
-        let Some(allowed) = schema.get("enum").and_then(Value::as_array) else { return };
+        let Some(allowed) = schema.get("enum").and_then(Value::as_array) else {
+            return;
+        };
         if allowed.contains(value) {
             return;
         }
@@ -226,19 +289,35 @@ impl Judge<'_> {
                 other => format!("\"{other}\""),
             })
             .collect();
-        let message = format!("Unsupported value: {value}: supported values: {}", names.join(", "));
+        let message = format!(
+            "Unsupported value: {value}: supported values: {}",
+            names.join(", ")
+        );
         self.push("FieldValueNotSupported", path, message);
     }
 
     fn members(&mut self, schema: &Value, members: &serde_json::Map<String, Value>, path: &str) {
-        let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        let below = |name: &str| {
+            if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}.{name}")
+            }
+        };
         let length = members.len();
         if let Some(most) = count(schema, "maxProperties").filter(|most| length > *most) {
-            let message = format!("Too many: {length}: must have at most {most} item{}", plural(most));
+            let message = format!(
+                "Too many: {length}: must have at most {most} item{}",
+                plural(most)
+            );
             self.push("FieldValueTooMany", path, message);
         }
         if let Some(least) = count(schema, "minProperties").filter(|least| length < *least) {
-            self.invalid(path, &length.to_string(), &format!("should have at least {least} properties"));
+            self.invalid(
+                path,
+                &length.to_string(),
+                &format!("should have at least {least} properties"),
+            );
         }
         let properties = schema.get("properties").and_then(Value::as_object);
         let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
@@ -248,7 +327,13 @@ impl Judge<'_> {
                 self.value(rule, member, &below(name));
             }
         }
-        for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        for name in schema
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
             if !members.contains_key(name) {
                 self.push("FieldValueRequired", &below(name), "Required value".to_owned());
             }
@@ -257,23 +342,38 @@ impl Judge<'_> {
 
     /// What a branch finds, by itself.
     fn branch(&self, schema: &Value, value: &Value, path: &str) -> Vec<Cause> {
-        let mut judge = Judge { patterns: self.patterns, prefix: self.prefix, causes: Vec::new() };
+        let mut judge = Judge {
+            patterns: self.patterns,
+            prefix: self.prefix,
+            causes: Vec::new(),
+        };
         judge.value(schema, value, path);
         judge.causes
     }
 
     fn compositions(&mut self, schema: &Value, value: &Value, path: &str) {
-        let branches = |key: &str| schema.get(key).and_then(Value::as_array).filter(|list| !list.is_empty());
+        let branches = |key: &str| {
+            schema
+                .get(key)
+                .and_then(Value::as_array)
+                .filter(|list| !list.is_empty())
+        };
         let int_or_string = flag(schema, "x-kubernetes-int-or-string");
         if let Some(list) = branches("anyOf").filter(|_| !int_or_string) {
-            let found: Vec<Vec<Cause>> = list.iter().map(|branch| self.branch(branch, value, path)).collect();
+            let found: Vec<Vec<Cause>> = list
+                .iter()
+                .map(|branch| self.branch(branch, value, path))
+                .collect();
             if found.iter().all(|causes| !causes.is_empty()) {
                 self.general(&format!("{path:?} must validate at least one schema (anyOf)"));
                 self.causes.extend(found.into_iter().next().unwrap_or_default());
             }
         }
         if let Some(list) = branches("oneOf") {
-            let found: Vec<Vec<Cause>> = list.iter().map(|branch| self.branch(branch, value, path)).collect();
+            let found: Vec<Vec<Cause>> = list
+                .iter()
+                .map(|branch| self.branch(branch, value, path))
+                .collect();
             let fitting = found.iter().filter(|causes| causes.is_empty()).count();
             let text = format!("{path:?} must validate one and only one schema (oneOf).");
             if fitting == 0 {
@@ -291,7 +391,11 @@ impl Judge<'_> {
                 self.causes.extend(causes);
             }
             if failed > 0 {
-                let extra = if failed == list.len() { ". None validated" } else { "" };
+                let extra = if failed == list.len() {
+                    ". None validated"
+                } else {
+                    ""
+                };
                 self.general(&format!("{path:?} must validate all the schemas (allOf){extra}"));
             }
         }

@@ -18,7 +18,11 @@ impl Call<'_> {
         self.check_namespace(&mut binding)?;
         self.check_name(&mut binding)?;
         let stored = self.stored()?;
-        let node = binding.pointer("/target/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let node = binding
+            .pointer("/target/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         if node.is_empty() {
             let cause = Cause::required("target.name", "");
             return Err(Failure::invalid("", "Binding", object::name(&binding), &[cause]));
@@ -29,7 +33,11 @@ impl Call<'_> {
         let mut pod = (*stored).clone();
         object::map_at(&mut pod, &["spec"]).insert("nodeName".to_owned(), json!(node));
         for member in ["labels", "annotations"] {
-            if let Some(added) = binding.pointer(&format!("/metadata/{member}")).and_then(Value::as_object).cloned() {
+            if let Some(added) = binding
+                .pointer(&format!("/metadata/{member}"))
+                .and_then(Value::as_object)
+                .cloned()
+            {
                 object::map_at(&mut pod, &["metadata", member]).extend(added);
             }
         }
@@ -39,7 +47,8 @@ impl Call<'_> {
             let (resource, key) = (Arc::clone(&self.resource), self.key());
             self.core.put(&resource, key, stored_form(&resource, pod));
         }
-        let done = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+        let done =
+            json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
         Ok((201, Arc::new(done)))
     }
 
@@ -52,25 +61,42 @@ impl Call<'_> {
             )));
         }
         if !object::deletion_timestamp(pod).is_empty() {
-            return Some(self.conflict(&format!("pod {} is being deleted, cannot be assigned to a host", self.target.name)));
+            return Some(self.conflict(&format!(
+                "pod {} is being deleted, cannot be assigned to a host",
+                self.target.name
+            )));
         }
-        let bound = pod.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default();
+        let bound = pod
+            .pointer("/spec/nodeName")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         if !bound.is_empty() {
             let name = &self.target.name;
             return Some(self.conflict(&format!("pod {name} is already assigned to node {bound:?}")));
         }
-        let gated = pod.pointer("/spec/schedulingGates").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        let gated = pod
+            .pointer("/spec/schedulingGates")
+            .and_then(Value::as_array)
+            .is_some_and(|list| !list.is_empty());
         gated.then(|| {
             let name = &self.target.name;
-            self.conflict(&format!("pod {name} has non-empty .spec.schedulingGates and cannot be bound to {node}"))
+            self.conflict(&format!(
+                "pod {name} has non-empty .spec.schedulingGates and cannot be bound to {node}"
+            ))
         })
     }
 }
 
 fn schedule(pod: &mut Value, now: &str) {
     let status = object::map_at(pod, &["status"]);
-    let mut list = status.get("conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut list = status
+        .get("conditions")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     list.retain(|entry| entry.get("type").and_then(Value::as_str) != Some("PodScheduled"));
-    list.push(json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now}));
+    list.push(
+        json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now}),
+    );
     status.insert("conditions".to_owned(), Value::Array(list));
 }

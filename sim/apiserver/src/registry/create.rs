@@ -9,8 +9,9 @@ use crate::{
     admission,
     call::Call,
     failure::{Failure, Outcome},
-    fields, strategy,
+    fields,
     store::Key,
+    strategy,
 };
 
 impl Call<'_> {
@@ -42,7 +43,10 @@ impl Call<'_> {
         self.warnings.extend(strategy::warnings(&resource, &object, None));
         admission::validate(self, &object, None)?;
         admission::allocate(self, &mut object, None)?;
-        let key = Key::new(manifest::object::namespace(&object), manifest::object::name(&object));
+        let key = Key::new(
+            manifest::object::namespace(&object),
+            manifest::object::name(&object),
+        );
         if let Some(existing) = self.core.stored(&resource.table, &key) {
             return Err(self.exists(&existing));
         }

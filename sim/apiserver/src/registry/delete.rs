@@ -82,7 +82,10 @@ impl Call<'_> {
                 propagation: text("/propagationPolicy"),
                 orphan: body.get("orphanDependents").and_then(Value::as_bool),
             };
-            self.dry_run |= body.get("dryRun").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+            self.dry_run |= body
+                .get("dryRun")
+                .and_then(Value::as_array)
+                .is_some_and(|list| !list.is_empty());
         }
         check_options(&options)?;
         Ok(options)
@@ -91,10 +94,16 @@ impl Call<'_> {
     /// Deletes one object as far as its finalizers and its grace allow.
     pub(crate) fn delete_object(&mut self, key: &Key, options: &DeleteOptions) -> Outcome<Deleted> {
         let resource = Arc::clone(&self.resource);
-        let Some(stored) = self.core.stored(&resource.table, key) else { return Err(self.not_found()) };
+        let Some(stored) = self.core.stored(&resource.table, key) else {
+            return Err(self.not_found());
+        };
         self.check_preconditions(key, &stored, options)?;
         let deleting = !manifest::object::deletion_timestamp(&stored).is_empty();
-        let grace = if resource.graceful() { strategy::grace(&stored, options.grace) } else { 0 };
+        let grace = if resource.graceful() {
+            strategy::grace(&stored, options.grace)
+        } else {
+            0
+        };
         if deleting && grace > 0 {
             return Ok(Deleted::Kept(view(&resource, &stored)));
         }
@@ -112,7 +121,11 @@ impl Call<'_> {
             return Ok(Deleted::Gone(view(&resource, &last)));
         }
         if !deleting || finalizers_changed || deleting_sooner(&object, grace) {
-            mark(&mut object, self.now, (!strategy::deletes_itself(&resource)).then_some(grace));
+            mark(
+                &mut object,
+                self.now,
+                (!strategy::deletes_itself(&resource)).then_some(grace),
+            );
             strategy::deleting(&resource, &mut object);
         }
         if object == *stored || self.dry_run {
@@ -124,7 +137,14 @@ impl Call<'_> {
 
     fn check_preconditions(&self, key: &Key, stored: &Value, options: &DeleteOptions) -> Outcome<()> {
         let gvr = &self.target.gvr;
-        let refuse = |detail: String| Err(Failure::conflict(&gvr.group, &self.resource.kind, key.name(), &detail));
+        let refuse = |detail: String| {
+            Err(Failure::conflict(
+                &gvr.group,
+                &self.resource.kind,
+                key.name(),
+                &detail,
+            ))
+        };
         let uid = manifest::object::uid(stored);
         if let Some(asked) = options.uid.as_deref().filter(|asked| *asked != uid) {
             return refuse(format!(
@@ -155,7 +175,10 @@ impl Call<'_> {
             self.delete_object(key, &options)?;
         }
         let items = chosen.into_iter().map(|(_, object)| object);
-        Ok((200, Arc::new(self.list_of(items, self.core.revision(), Map::new()))))
+        Ok((
+            200,
+            Arc::new(self.list_of(items, self.core.revision(), Map::new())),
+        ))
     }
 }
 
@@ -237,10 +260,13 @@ fn deleting_sooner(object: &Value, grace: i64) -> bool {
 
 /// Marks an object as being deleted.
 fn mark(object: &mut Value, now: jiff::Timestamp, grace: Option<i64>) {
-    let until = now.checked_add(SignedDuration::from_secs(grace.unwrap_or(0))).unwrap_or(now);
+    let until = now
+        .checked_add(SignedDuration::from_secs(grace.unwrap_or(0)))
+        .unwrap_or(now);
     let meta = metadata(object);
     let Some(grace) = grace else {
-        meta.entry("deletionTimestamp").or_insert_with(|| time(until).into());
+        meta.entry("deletionTimestamp")
+            .or_insert_with(|| time(until).into());
         return;
     };
     let generation = meta.get("generation").and_then(Value::as_i64).unwrap_or(0);

@@ -52,12 +52,21 @@ impl Call<'_> {
     pub(crate) fn list(&mut self) -> Outcome<Value> {
         self.check_list_options()?;
         let selection = self.selection()?;
-        let asked = if self.query.has("continue") { 0 } else { self.not_too_new()? };
+        let asked = if self.query.has("continue") {
+            0
+        } else {
+            self.not_too_new()?
+        };
         let page = self.page()?;
         let limit = self.query.number::<usize>("limit")?.unwrap_or(0);
         // The genuine watch cache ignores the limit of a list at any version.
-        let limit = if self.query.get("resourceVersion") == Some("0") { 0 } else { limit };
-        let exact = self.query.get("resourceVersionMatch") == Some("Exact") || (limit > 0 && asked > 0 && self.query.get("resourceVersionMatch").is_none());
+        let limit = if self.query.get("resourceVersion") == Some("0") {
+            0
+        } else {
+            limit
+        };
+        let exact = self.query.get("resourceVersionMatch") == Some("Exact")
+            || (limit > 0 && asked > 0 && self.query.get("resourceVersionMatch").is_none());
         let revision = match &page {
             Some(page) => page.revision.unwrap_or_else(|| self.core.revision()),
             None if exact => asked,
@@ -77,7 +86,10 @@ impl Call<'_> {
         let mut meta = Map::new();
         let rest = found.count();
         if let Some((last, _)) = items.last().filter(|_| rest > 0) {
-            meta.insert("continue".into(), token(revision, last, &self.target.namespace).into());
+            meta.insert(
+                "continue".into(),
+                token(revision, last, &self.target.namespace).into(),
+            );
             if selection.is_everything() {
                 meta.insert("remainingItemCount".into(), rest.into());
             }
@@ -86,12 +98,16 @@ impl Call<'_> {
     }
 
     fn table_at(&self, revision: u64) -> Outcome<Table> {
-        self.core.state.store.table_at(&self.resource.table, revision).map_err(|_| {
-            if self.query.has("continue") {
-                return self.expired_page();
-            }
-            Failure::expired("The resourceVersion for the provided list is too old.")
-        })
+        self.core
+            .state
+            .store
+            .table_at(&self.resource.table, revision)
+            .map_err(|_| {
+                if self.query.has("continue") {
+                    return self.expired_page();
+                }
+                Failure::expired("The resourceVersion for the provided list is too old.")
+            })
     }
 
     /// The answer to an old token brings a new one, which goes on without the old snapshot.
@@ -113,20 +129,38 @@ impl Call<'_> {
         let mut causes = Vec::new();
         if let Some(how) = self.query.get("resourceVersionMatch") {
             if self.query.has("continue") && self.query.get("continue").is_some() {
-                causes.push(Cause::forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for list with continue"));
+                causes.push(Cause::forbidden(
+                    "resourceVersionMatch",
+                    "resourceVersionMatch is forbidden for list with continue",
+                ));
             } else if asked.is_empty() {
-                causes.push(Cause::forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"));
+                causes.push(Cause::forbidden(
+                    "resourceVersionMatch",
+                    "resourceVersionMatch is forbidden unless resourceVersion is provided",
+                ));
             }
             if !matches!(how, "Exact" | "NotOlderThan") {
-                let message = format!("Unsupported value: {how:?}: supported values: \"Exact\", \"NotOlderThan\", \"\"");
-                causes.push(Cause::new("FieldValueNotSupported", "resourceVersionMatch", message));
+                let message = format!(
+                    "Unsupported value: {how:?}: supported values: \"Exact\", \"NotOlderThan\", \"\""
+                );
+                causes.push(Cause::new(
+                    "FieldValueNotSupported",
+                    "resourceVersionMatch",
+                    message,
+                ));
             }
             if how == "Exact" && asked == "0" {
-                causes.push(Cause::forbidden("resourceVersionMatch", "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""));
+                causes.push(Cause::forbidden(
+                    "resourceVersionMatch",
+                    "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
+                ));
             }
         }
         if self.query.flag("sendInitialEvents").is_some() && self.query.has("sendInitialEvents") {
-            causes.push(Cause::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+            causes.push(Cause::forbidden(
+                "sendInitialEvents",
+                "sendInitialEvents is forbidden for list",
+            ));
         }
         if causes.is_empty() {
             return Ok(());
@@ -135,12 +169,18 @@ impl Call<'_> {
     }
 
     fn page(&self) -> Outcome<Option<Page>> {
-        let Some(text) = self.query.get("continue") else { return Ok(None) };
+        let Some(text) = self.query.get("continue") else {
+            return Ok(None);
+        };
         let bad = || Failure::bad_request("continue key is not valid: encoded continue token is invalid");
         if !matches!(self.query.get("resourceVersion"), None | Some("0")) {
-            return Err(Failure::bad_request("specifying resource version is not allowed when using continue"));
+            return Err(Failure::bad_request(
+                "specifying resource version is not allowed when using continue",
+            ));
         }
-        let raw = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).map_err(|_| bad())?;
+        let raw = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| bad())?;
         let token: Value = serde_json::from_slice(&raw).map_err(|_| bad())?;
         let after = token["start"].as_str().ok_or_else(bad)?.trim_end_matches('\0');
         let after = if self.target.namespace.is_empty() {
@@ -148,7 +188,9 @@ impl Call<'_> {
         } else {
             Key::new(&self.target.namespace, after)
         };
-        let revision = token["rv"].as_i64().and_then(|revision| u64::try_from(revision).ok());
+        let revision = token["rv"]
+            .as_i64()
+            .and_then(|revision| u64::try_from(revision).ok());
         Ok(Some(Page { revision, after }))
     }
 
@@ -184,7 +226,11 @@ fn list_item(object: &Value, bare: bool) -> Value {
 }
 
 fn start(after: &Key, namespace: &str) -> String {
-    let text = if namespace.is_empty() { after.as_str() } else { after.name() };
+    let text = if namespace.is_empty() {
+        after.as_str()
+    } else {
+        after.name()
+    };
     format!("{text}\0")
 }
 

@@ -56,7 +56,12 @@ impl Call<'_> {
         let meta = metadata(object);
         meta.insert("uid".into(), uid.into());
         meta.insert("creationTimestamp".into(), now.into());
-        for gone in ["deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion", "selfLink"] {
+        for gone in [
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "resourceVersion",
+            "selfLink",
+        ] {
             meta.remove(gone);
         }
     }
@@ -84,7 +89,10 @@ impl Call<'_> {
 
     /// Owner references that occur twice are kept once.
     pub(crate) fn drop_duplicate_owners(&mut self, object: &mut Value) {
-        let Some(owners) = object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut) else {
+        let Some(owners) = object
+            .pointer_mut("/metadata/ownerReferences")
+            .and_then(Value::as_array_mut)
+        else {
             return;
         };
         let before = owners.len();

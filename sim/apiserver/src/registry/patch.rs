@@ -6,9 +6,10 @@ use kube_schema::Document;
 use serde_json::Value;
 
 use crate::{
+    access,
     call::{Call, Validation},
     failure::{Cause, Failure, Outcome},
-    access, fields,
+    fields,
     registry::view,
     request::{Target, Verb},
     strategy,
@@ -33,7 +34,9 @@ impl Call<'_> {
         let stored = self.stored()?;
         let live = view(&self.resource, &stored);
         let resource = Arc::clone(&self.resource);
-        let Some(typed) = strategy::typed(&resource) else { return Err(self.not_found()) };
+        let Some(typed) = strategy::typed(&resource) else {
+            return Err(self.not_found());
+        };
         let mut object = self.patched(kind, &live, typed)?;
         self.check_namespace(&mut object)?;
         self.check_name(&mut object)?;
@@ -55,7 +58,11 @@ impl Call<'_> {
             return Ok(kind);
         }
         if ![JSON, MERGE, STRATEGIC, APPLY].contains(&given) {
-            return Err(Failure::generic(415, "UnsupportedMediaType", "415: Unsupported Media Type"));
+            return Err(Failure::generic(
+                415,
+                "UnsupportedMediaType",
+                "415: Unsupported Media Type",
+            ));
         }
         let message = format!(
             "the body of the request was in an unknown format - accepted media types include: {}",
@@ -71,7 +78,10 @@ impl Call<'_> {
                 causes.push(Cause::required("fieldManager", "is required for apply patch"));
             }
         } else if self.query.has("force") {
-            causes.push(Cause::forbidden("force", "may not be specified for non-apply patch"));
+            causes.push(Cause::forbidden(
+                "force",
+                "may not be specified for non-apply patch",
+            ));
         }
         if causes.is_empty() {
             return Ok(());
@@ -100,11 +110,17 @@ impl Call<'_> {
         let ignore = self.validation == Validation::Ignore;
         let (patched, findings) = if kind == JSON {
             let (operations, findings) = if ignore {
-                (kube_patch::operations_ignoring(&self.body).map_err(refusal)?, Vec::new())
+                (
+                    kube_patch::operations_ignoring(&self.body).map_err(refusal)?,
+                    Vec::new(),
+                )
             } else {
                 kube_patch::operations(&self.body).map_err(refusal)?
             };
-            (kube_patch::patch_document(target, &operations).map_err(refusal)?, findings)
+            (
+                kube_patch::patch_document(target, &operations).map_err(refusal)?,
+                findings,
+            )
         } else {
             let patch = if ignore {
                 kube_patch::read_merge_patch_ignoring(&self.body)
@@ -118,11 +134,19 @@ impl Call<'_> {
     }
 
     /// Reads a patched text as if it had come as a body.
-    fn read_back(&mut self, patched: &Document, mut findings: Vec<String>, typed: strategy::Typed<'_>) -> Outcome<Value> {
+    fn read_back(
+        &mut self,
+        patched: &Document,
+        mut findings: Vec<String>,
+        typed: strategy::Typed<'_>,
+    ) -> Outcome<Value> {
         let text = patched.to_text();
         let unreadable = |problem: &str| refusal(kube_patch::PatchError::unreadable(&text, problem));
         let value = patched.to_value();
-        let (own_version, own_kind) = (manifest::object::api_version(&value), manifest::object::kind(&value));
+        let (own_version, own_kind) = (
+            manifest::object::api_version(&value),
+            manifest::object::kind(&value),
+        );
         let typed = match (typed.custom, own_kind) {
             (true, "") => return Err(unreadable(&format!("Object 'Kind' is missing in '{text}'"))),
             (true, _) | (false, "") => typed,
@@ -132,14 +156,19 @@ impl Call<'_> {
                 None => return Err(unreadable(&no_kind(own_version, own_kind))),
             },
         };
-        let (more, object) = self.read_as(patched, typed).map_err(|problem| unreadable(&problem))?;
+        let (more, object) = self
+            .read_as(patched, typed)
+            .map_err(|problem| unreadable(&problem))?;
         findings.extend(more);
         match self.validation {
             Validation::Ignore => {}
             Validation::Warn => findings.iter().for_each(|finding| self.warn(finding)),
             Validation::Strict if findings.is_empty() => {}
             Validation::Strict => {
-                return Err(unreadable(&format!("strict decoding error: {}", findings.join(", "))));
+                return Err(unreadable(&format!(
+                    "strict decoding error: {}",
+                    findings.join(", ")
+                )));
             }
         }
         Ok(object)
@@ -149,7 +178,9 @@ impl Call<'_> {
         let applied = self.apply_body()?;
         let key = self.key();
         let stored = self.core.stored(&self.resource.table, &key);
-        let Some(stored) = stored else { return self.create_by_apply(&applied) };
+        let Some(stored) = stored else {
+            return self.create_by_apply(&applied);
+        };
         let live = view(&self.resource, &stored);
         let merged = fields::apply(self, Some(&live), &applied)?;
         let mut object = merged.unwrap_or_else(|| (*live).clone());
@@ -164,13 +195,20 @@ impl Call<'_> {
         if !self.target.subresource.is_empty() {
             return Err(self.not_found());
         }
-        let creation = Target { verb: Verb::Create, ..self.target.clone() };
+        let creation = Target {
+            verb: Verb::Create,
+            ..self.target.clone()
+        };
         access::authorize_named(self.core, &self.user, &creation)?;
         let uid = manifest::object::uid(applied);
         if !uid.is_empty() {
-            return Err(self.conflict(&format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found")));
+            return Err(self.conflict(&format!(
+                "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            )));
         }
-        let Some(mut object) = fields::apply(self, None, applied)? else { return Err(self.not_found()) };
+        let Some(mut object) = fields::apply(self, None, applied)? else {
+            return Err(self.not_found());
+        };
         self.check_namespace(&mut object)?;
         self.check_name(&mut object)?;
         self.fill_system_fields(&mut object);

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::{
     call::Call,
-    custom, kinds,
+    custom,
     failure::{Failure, Outcome},
+    kinds,
     resource::{Model, Resource},
     strategy,
 };
@@ -24,7 +25,9 @@ impl Call<'_> {
 
     /// A read that wants a revision that is not there yet.
     pub(crate) fn not_too_new(&self) -> Outcome<u64> {
-        let Some(text) = self.query.get("resourceVersion") else { return Ok(0) };
+        let Some(text) = self.query.get("resourceVersion") else {
+            return Ok(0);
+        };
         let asked = text.parse::<u64>().map_err(|_| {
             let message = if self.target.name.is_empty() {
                 format!("resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax")
@@ -49,7 +52,8 @@ pub(crate) fn view(resource: &Resource, stored: &Arc<Value>) -> Arc<Value> {
             if manifest::object::api_version(stored) == resource.api_version() {
                 return Arc::clone(stored);
             }
-            kinds::convert(stored, strategy::stored_kind(kind), &resource.api_version()).map_or_else(|| Arc::clone(stored), Arc::new)
+            kinds::convert(stored, strategy::stored_kind(kind), &resource.api_version())
+                .map_or_else(|| Arc::clone(stored), Arc::new)
         }
     }
 }

@@ -22,7 +22,12 @@ pub(crate) struct Places {
 
 impl Call<'_> {
     pub(crate) fn places(&self) -> Places {
-        let path = |text: &str| text.trim_start_matches('.').split('.').map(str::to_owned).collect();
+        let path = |text: &str| {
+            text.trim_start_matches('.')
+                .split('.')
+                .map(str::to_owned)
+                .collect()
+        };
         match &self.resource.model {
             Model::Custom(_, version) => match &version.scale {
                 Some(scale) => Places {
@@ -30,7 +35,11 @@ impl Call<'_> {
                     status: path(&scale.status),
                     selector: scale.selector.as_deref().map(path),
                 },
-                None => Places { spec: path("spec.replicas"), status: path("status.replicas"), selector: None },
+                None => Places {
+                    spec: path("spec.replicas"),
+                    status: path("status.replicas"),
+                    selector: None,
+                },
             },
             Model::Builtin(_) => Places {
                 spec: path("spec.replicas"),
@@ -73,7 +82,11 @@ impl Call<'_> {
         }
         let mut status = Map::new();
         status.insert("replicas".into(), number(&places.status).unwrap_or(0).into());
-        let selector = places.selector.as_deref().and_then(|path| at(object, path)).map(selector_text);
+        let selector = places
+            .selector
+            .as_deref()
+            .and_then(|path| at(object, path))
+            .map(selector_text);
         if let Some(text) = selector.filter(|text| !text.is_empty()) {
             status.insert("selector".into(), text.into());
         }
@@ -100,7 +113,9 @@ impl Call<'_> {
             let applied = self.apply_body()?;
             fields::scale_apply(self, &old, &applied)?
         } else {
-            let Some(typed) = strategy::builtin("autoscaling/v1", "Scale") else { return Err(self.not_found()) };
+            let Some(typed) = strategy::builtin("autoscaling/v1", "Scale") else {
+                return Err(self.not_found());
+            };
             let patched = self.patched(kind, &old, typed)?;
             fields::scale_update(self, &old, patched)
         };
@@ -109,11 +124,19 @@ impl Call<'_> {
 
     fn rescale(&mut self, stored: &Arc<Value>, scale: &Value) -> Outcome<(u16, Arc<Value>)> {
         let live = view(&self.resource, stored);
-        let replicas = scale.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
+        let replicas = scale
+            .pointer("/spec/replicas")
+            .and_then(Value::as_i64)
+            .unwrap_or(0);
         if replicas < 0 {
             let message = format!("Invalid value: {replicas}: must be greater than or equal to 0");
             let cause = Cause::invalid("spec.replicas", message);
-            return Err(Failure::invalid("autoscaling", "Scale", &self.target.name, &[cause]));
+            return Err(Failure::invalid(
+                "autoscaling",
+                "Scale",
+                &self.target.name,
+                &[cause],
+            ));
         }
         let places = self.places();
         let mut object = (*live).clone();
@@ -143,17 +166,35 @@ fn selector_text(value: &Value) -> String {
         return text.clone();
     }
     let structured = value.get("matchLabels").is_some() || value.get("matchExpressions").is_some();
-    let labels = if structured { value.get("matchLabels") } else { Some(value) };
+    let labels = if structured {
+        value.get("matchLabels")
+    } else {
+        Some(value)
+    };
     let mut terms: Vec<(String, String)> = labels
         .and_then(Value::as_object)
         .into_iter()
         .flatten()
-        .map(|(key, value)| (key.clone(), format!("{key}={}", value.as_str().unwrap_or_default())))
+        .map(|(key, value)| {
+            (
+                key.clone(),
+                format!("{key}={}", value.as_str().unwrap_or_default()),
+            )
+        })
         .collect();
-    for entry in value.get("matchExpressions").and_then(Value::as_array).into_iter().flatten() {
+    for entry in value
+        .get("matchExpressions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         let key = entry["key"].as_str().unwrap_or_default();
-        let mut values: Vec<&str> =
-            entry["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let mut values: Vec<&str> = entry["values"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         values.sort_unstable();
         let list = values.join(",");
         let term = match entry["operator"].as_str().unwrap_or_default() {

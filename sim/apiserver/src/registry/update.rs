@@ -83,7 +83,8 @@ impl Call<'_> {
         if !causes.is_empty() {
             return Err(self.invalid(&object, &causes));
         }
-        self.warnings.extend(strategy::warnings(&resource, &object, Some(live)));
+        self.warnings
+            .extend(strategy::warnings(&resource, &object, Some(live)));
         admission::validate(self, &object, Some(live))?;
         admission::allocate(self, &mut object, Some(live))?;
         if self.ends_deletion(&object, live) {
@@ -106,13 +107,23 @@ impl Call<'_> {
         let real = manifest::object::resource_version(live);
         if asked.is_empty() || asked == "0" {
             if !self.resource.unconditional_update() {
-                let cause = Cause::invalid("metadata.resourceVersion", "Invalid value: 0: must be specified for an update");
+                let cause = Cause::invalid(
+                    "metadata.resourceVersion",
+                    "Invalid value: 0: must be specified for an update",
+                );
                 let gvr = &self.target.gvr;
-                return Err(Failure::invalid(&gvr.group, &gvr.resource, &self.target.name, &[cause]));
+                return Err(Failure::invalid(
+                    &gvr.group,
+                    &gvr.resource,
+                    &self.target.name,
+                    &[cause],
+                ));
             }
             metadata(object).insert("resourceVersion".into(), real.into());
         } else if asked.parse::<u64>().is_err() {
-            return Err(Failure::plain(format!("strconv.ParseUint: parsing {asked:?}: invalid syntax")));
+            return Err(Failure::plain(format!(
+                "strconv.ParseUint: parsing {asked:?}: invalid syntax"
+            )));
         } else if asked != real {
             let gvr = &self.target.gvr;
             return Err(Failure::modified(&gvr.group, &gvr.resource, &self.target.name));
@@ -148,7 +159,11 @@ impl Call<'_> {
 
 /// What no client can change.
 fn keep_system_fields(live: &Value, object: &mut Value, custom: bool) {
-    let old = live.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
+    let old = live
+        .get("metadata")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
     let meta = metadata(object);
     for (key, always) in [
         ("generation", true),

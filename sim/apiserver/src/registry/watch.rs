@@ -36,11 +36,17 @@ impl Call<'_> {
         self.check_watch_options()?;
         let selection = self.selection()?;
         let bookmarks = self.query.flag("allowWatchBookmarks").unwrap_or(false);
-        let seconds = self.query.number::<u64>("timeoutSeconds")?.filter(|seconds| *seconds > 0);
+        let seconds = self
+            .query
+            .number::<u64>("timeoutSeconds")?
+            .filter(|seconds| *seconds > 0);
         let seconds = seconds.unwrap_or_else(|| 1800 + self.core.state.rng.below(1800));
         let asked = self.not_too_new_for_watch()?;
         let current = self.core.revision();
-        let initial = self.query.flag("sendInitialEvents").filter(|_| self.query.has("sendInitialEvents"));
+        let initial = self
+            .query
+            .flag("sendInitialEvents")
+            .filter(|_| self.query.has("sendInitialEvents"));
         let mut plan = Plan {
             resource: Arc::clone(&self.resource),
             namespace: self.target.namespace.clone(),
@@ -54,9 +60,13 @@ impl Call<'_> {
         };
         if initial.unwrap_or(asked == 0) {
             let table = self.core.table(&self.resource.table);
-            let present = in_namespace(&table, &plan.namespace).map(|(_, stored)| view(&plan.resource, stored));
+            let present =
+                in_namespace(&table, &plan.namespace).map(|(_, stored)| view(&plan.resource, stored));
             let present: Vec<Arc<Value>> = present.filter(|object| plan.selection.matches(object)).collect();
-            plan.first = present.iter().map(|object| entry(&plan, "ADDED", object)).collect();
+            plan.first = present
+                .iter()
+                .map(|object| entry(&plan, "ADDED", object))
+                .collect();
             if bookmarks {
                 plan.first.push(bookmark(&plan.resource, current, true));
             }
@@ -73,7 +83,9 @@ impl Call<'_> {
     }
 
     fn not_too_new_for_watch(&self) -> Outcome<u64> {
-        let Some(text) = self.query.get("resourceVersion") else { return Ok(0) };
+        let Some(text) = self.query.get("resourceVersion") else {
+            return Ok(0);
+        };
         let asked = text.parse::<u64>().map_err(|_| {
             Failure::bad_request(format!(
                 "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"

@@ -54,7 +54,7 @@ impl Call<'_> {
         if let Some(kind) = supported.iter().find(|kind| **kind == given) {
             return Ok(kind);
         }
-        if !given.contains("patch") {
+        if ![JSON, MERGE, STRATEGIC, APPLY].contains(&given) {
             return Err(Failure::generic(415, "UnsupportedMediaType", "415: Unsupported Media Type"));
         }
         let message = format!(

@@ -75,6 +75,7 @@ impl Call<'_> {
         let resource = Arc::clone(&self.resource);
         let subresource = self.target.subresource.clone();
         admission::mutate(self, &mut object, Some(live))?;
+        field_manager::ignore_timestamps(live, &mut object);
         self.check_revision(live, &mut object)?;
         keep_system_fields(live, &mut object, resource.is_custom());
         strategy::prepare_update(&resource, &subresource, &mut object, live);

@@ -76,6 +76,18 @@ pub fn read(text: &str, dialect: Dialect) -> Result<Value, Error> {
         .unwrap_or(Value::Null))
 }
 
+/// Reads the first document of `text` and says of every key that was there before where it is, in the words of
+/// go-yaml's strict mode: `line 7: key "a" already set in map`.
+///
+/// # Errors
+/// As [`read_documents`].
+pub fn read_noting(text: &str, dialect: Dialect) -> Result<(Value, Vec<String>), Error> {
+    let mut repeated = Vec::new();
+    let value = read::noting(text, dialect, &mut repeated)?.into_iter().next().unwrap_or(Value::Null);
+    let notes = repeated.into_iter().map(|(line, key)| format!("line {line}: key {key:?} already set in map"));
+    Ok((value, notes.collect()))
+}
+
 /// Writes a value as `sigs.k8s.io/yaml` does, with a newline at the end.
 pub fn to_string(value: &Value) -> String {
     emit::document(value)
@@ -85,4 +97,16 @@ pub fn to_string(value: &Value) -> String {
 pub fn to_documents<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
     let documents: Vec<_> = values.into_iter().map(to_string).collect();
     documents.join("---\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_keys_are_noted() {
+        let (value, notes) = read_noting("a: 1\nb:\n  c: 1\n  c: 2\n", Dialect::Kubernetes).unwrap();
+        assert_eq!(value["b"]["c"], 2);
+        assert_eq!(notes, ["line 4: key \"c\" already set in map"]);
+    }
 }

@@ -15,6 +15,15 @@ use crate::{
 
 /// Reads all documents of a text.
 pub(crate) fn documents(text: &str, dialect: Dialect) -> Result<Vec<Value>, Error> {
+    noting(text, dialect, &mut Vec::new())
+}
+
+/// Reads all documents of a text and notes the line and name of every key that was there before.
+pub(crate) fn noting(
+    text: &str,
+    dialect: Dialect,
+    repeated: &mut Vec<(usize, String)>,
+) -> Result<Vec<Value>, Error> {
     if text.len() > MAX_BYTES {
         return Err(Error::at(0, &format!("text is larger than {MAX_BYTES} bytes")));
     }
@@ -34,12 +43,14 @@ pub(crate) fn documents(text: &str, dialect: Dialect) -> Result<Vec<Value>, Erro
                 budget,
                 verbatim: false,
                 tab: None,
+                repeated: Vec::new(),
             };
             let done = reader.stream(&mut all);
             let (left, tab) = (reader.budget, reader.tab);
             match (done, tab) {
                 (Ok(()), _) => {
                     budget = left;
+                    repeated.append(&mut reader.repeated);
                     break;
                 }
                 (Err(_), Some(tab)) => {
@@ -126,6 +137,8 @@ struct Reader<'a> {
     verbatim: bool,
     /// Where the bought parser stumbled over a tab.
     tab: Option<usize>,
+    /// Keys that were there before.
+    repeated: Vec<(usize, String)>,
 }
 
 impl<'a> Reader<'a> {
@@ -283,7 +296,9 @@ impl<'a> Reader<'a> {
                 let what = format!("mapping key {name:?} already defined at line {first}");
                 return Err(Error::decode(key.line, &what));
             }
-            own.insert(name.clone(), key.line);
+            if own.insert(name.clone(), key.line).is_some() {
+                self.repeated.push((key.line, name.clone()));
+            }
             map.insert(name, value.value);
         }
         Ok(Node {

@@ -1,10 +1,19 @@
-//! Replays a corpus and prints what differs: `corpus DIR [FILTER [LINES]]`.
+//! Replays a corpus and prints what differs: `corpus DIR [FILTER [LINES]]`; or writes the project's own copy:
+//! `corpus --pack DIR FILE`.
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 
 use std::{collections::BTreeMap, path::Path};
 
 fn main() -> std::io::Result<()> {
     let args: Vec<String> = std::env::args().collect();
+    if let [_, flag, dir, file] = args.as_slice()
+        && flag == "--pack"
+    {
+        let own = |area: &str| area.starts_with("ssa") || area.starts_with("patch-");
+        let cases = apiserver::corpus::pack(Path::new(dir), own, Path::new(file))?;
+        println!("{cases} cases");
+        return Ok(());
+    }
     let dir = args.get(1).map_or(".", String::as_str);
     let report = apiserver::corpus::replay(Path::new(dir), args.get(2).map(String::as_str).filter(|text| !text.is_empty()))?;
     let lines = args.get(3).and_then(|text| text.parse().ok()).unwrap_or(5);

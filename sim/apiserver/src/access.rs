@@ -69,6 +69,15 @@ fn place(namespace: &str) -> String {
 
 /// Refuses what no rule allows.
 pub(crate) fn authorize(core: &Core, user: &User, target: &Target) -> Outcome<()> {
+    if target.verb == Verb::Create && target.subresource.is_empty() {
+        let unnamed = Target { name: String::new(), ..target.clone() };
+        return authorize_named(core, user, &unnamed);
+    }
+    authorize_named(core, user, target)
+}
+
+/// Refuses what no rule allows, a creation under its name.
+pub(crate) fn authorize_named(core: &Core, user: &User, target: &Target) -> Outcome<()> {
     let verb = target.verb.name();
     // A namespace is judged by the rules inside it.
     let inside = target.gvr.group.is_empty() && target.gvr.resource == "namespaces";
@@ -95,8 +104,7 @@ pub(crate) fn authorize(core: &Core, user: &User, target: &Target) -> Outcome<()
         target.gvr.group,
         place(namespace)
     );
-    let name = if target.verb == Verb::Create && target.subresource.is_empty() { "" } else { &target.name };
-    Err(Failure::forbidden(&target.gvr.group, &target.gvr.resource, name, &detail))
+    Err(Failure::forbidden(&target.gvr.group, &target.gvr.resource, &target.name, &detail))
 }
 
 /// Refuses paths that are not open to everybody.

@@ -136,9 +136,12 @@ impl<'a> Call<'a> {
 
     pub(crate) fn invalid(&self, object: &Value, causes: &[Cause]) -> Box<Failure> {
         // A custom object is called what it calls itself.
-        let custom = self.resource.is_custom();
-        let kind = if custom { manifest::object::kind(object) } else { self.resource.kind.as_str() };
-        Failure::invalid(&self.target.gvr.group, kind, manifest::object::name(object), causes)
+        let name = manifest::object::name(object);
+        match self.resource.kind_model() {
+            // Views of one storage are called by the group they are stored in.
+            Some(kind) => Failure::invalid(kind.storage.0, kind.kind, name, causes),
+            None => Failure::invalid(&self.target.gvr.group, manifest::object::kind(object), name, causes),
+        }
     }
 
     /// The object of the request as it is stored.
@@ -155,7 +158,7 @@ fn manager(request: &Incoming) -> String {
         return manager.to_owned();
     }
     let agent = request.header("user-agent").unwrap_or_default();
-    let name = agent.split('/').next().unwrap_or_default();
+    let name = agent.trim().split('/').next().unwrap_or_default();
     let mut short = String::new();
     for letter in name.chars().filter(|letter| !letter.is_control()) {
         if short.len() + letter.len_utf8() > limits::MANAGER {

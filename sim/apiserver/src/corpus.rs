@@ -87,9 +87,10 @@ pub fn replay(path: &Path, filter: Option<&str>) -> io::Result<Report> {
     let mut report = Report::default();
     let mut prepared = replay::Prepared::default();
     for case in &corpus.cases {
-        let name = format!("{}/{}", case["area"].as_str().unwrap_or_default(), case["name"].as_str().unwrap_or_default());
+        let text = |key: &str| case.value[key].as_str().unwrap_or_default();
+        let name = format!("{}/{}", text("area"), text("name"));
         if filter.is_none_or(|filter| name.contains(filter)) {
-            report.count(case, replay::case(case, &corpus.fixtures, &mut prepared).err());
+            report.count(&case.value, replay::case(case, &corpus.fixtures, &mut prepared).err());
         }
     }
     Ok(report)

@@ -163,6 +163,15 @@ pub(crate) fn view_value(definition: &Definition, version: &Version, object: &Va
     object
 }
 
+/// An object in the version it is stored in, without what that version does not know.
+pub(crate) fn stored(definition: &Definition, version: &Version, object: &Value) -> Value {
+    let mut object = view_value(definition, version, object);
+    if !version.preserve {
+        kube_schema::unknown_fields(&version.typed.0, version.typed.1, &mut object);
+    }
+    object
+}
+
 /// Fills in the defaults of the schema.
 pub(crate) fn default(version: &Version, object: &mut Value) {
     defaults::fill(&version.schema, object);

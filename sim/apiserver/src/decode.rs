@@ -11,13 +11,13 @@ use crate::{
     media,
     resource::Model,
     strategy::{self, Typed},
-    wire,
+    wire::{self, Body},
 };
 
 impl Call<'_> {
     /// The body as an object of the resource's kind, or of the type given.
     pub(crate) fn decode(&mut self, other: Option<(&str, &str)>) -> Outcome<Value> {
-        let mut document = self.parse_document()?;
+        let Body { mut document, notes } = self.parse_document()?;
         let resource = Arc::clone(&self.resource);
         let (typed, api_version, kind) = match other {
             Some((api_version, kind)) => {
@@ -27,10 +27,15 @@ impl Call<'_> {
         };
         let Some(typed) = typed else { return Err(self.not_found()) };
         self.check_type(&mut document, &api_version, &kind)?;
-        let (findings, object) = self.read_as(&document, typed).map_err(|problem| {
+        let (mut findings, object) = self.read_as(&document, typed).map_err(|problem| {
             let (_, version) = manifest::split_api_version(&api_version);
             Failure::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {problem}"))
         })?;
+        if !notes.is_empty() && self.validation == Validation::Strict {
+            findings.insert(0, format!("yaml: unmarshal errors:\n  {}", notes.join("\n  ")));
+        } else {
+            findings.splice(0..0, notes);
+        }
         self.report(&findings, &object)?;
         Ok(object)
     }
@@ -61,11 +66,13 @@ impl Call<'_> {
         Ok((findings, object))
     }
 
-    fn parse_document(&self) -> Outcome<Document> {
+    fn parse_document(&self) -> Outcome<Body> {
         let media = media::essence(&self.content_type);
         match media.as_str() {
-            "" | "application/json" | "*/*" | "application/*" => wire::json(&self.body),
-            "application/yaml" => wire::yaml(&self.body),
+            "" | "application/json" | "*/*" | "application/*" => {
+                Ok(Body { document: wire::json(&self.body)?, notes: Vec::new() })
+            }
+            "application/yaml" => wire::yaml(&self.body).map_err(Failure::bad_request),
             _ => Err(self.unsupported()),
         }
     }
@@ -165,15 +172,33 @@ impl Call<'_> {
 
     /// The body of an apply.
     pub(crate) fn apply_body(&mut self) -> Outcome<Value> {
-        let document = wire::yaml(&self.body)
-            .map_err(|error| Failure::bad_request(format!("error decoding YAML: {}", error.message)))?;
-        self.report(&document.duplicates(), &Value::Null)?;
-        Ok(document.into_value())
+        let fail = |what: &str| Failure::bad_request(format!("error decoding YAML: {what}"));
+        let body = wire::yaml(&self.body).map_err(|what| fail(&format!("error converting YAML to JSON: {what}")))?;
+        if !body.notes.is_empty() {
+            match self.validation {
+                Validation::Ignore => {}
+                Validation::Warn => body.notes.iter().for_each(|note| self.warn(note)),
+                Validation::Strict => {
+                    return Err(Failure::bad_request(format!(
+                        "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {}",
+                        body.notes.join("\n  ")
+                    )));
+                }
+            }
+        }
+        match body.document.into_value() {
+            Value::Null => Ok(Value::Object(serde_json::Map::new())),
+            value @ Value::Object(_) => Ok(value),
+            other => Err(fail(&format!(
+                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+                wire::go_type(&other)
+            ))),
+        }
     }
 
     /// A body of options (`DeleteOptions`).
     pub(crate) fn decode_options(&mut self, kind: &str) -> Outcome<Value> {
-        let body = self.parse_document()?.into_value();
+        let body = self.parse_document()?.document.into_value();
         let own = manifest::object::kind(&body);
         if !own.is_empty() && own != kind {
             return Err(Failure::bad_request(format!("decoded object cannot be converted to {kind}: {own}")));

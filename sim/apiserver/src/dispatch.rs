@@ -83,6 +83,9 @@ fn serve_resource(core: &mut Core, request: &Incoming, target: Target, user: &Us
         return Err(Failure::no_resource());
     }
     if !target.subresource.is_empty() && !resource.has_subresource(&target.subresource) {
+        if resource.is_custom() {
+            return Err(Failure::not_found(&target.gvr.group, &target.gvr.resource, &target.name));
+        }
         return Err(Failure::no_resource());
     }
     if request.body.len() > limits::BODY {

@@ -9,9 +9,9 @@ pub(crate) fn json(value: &Value) -> Vec<u8> {
     bytes
 }
 
-/// YAML; JSON where there is no writer.
+/// YAML.
 pub(crate) fn yaml(value: &Value) -> Vec<u8> {
-    json(value)
+    yaml::to_string(value).into_bytes()
 }
 
 /// The text of a warning header, quoted.

@@ -213,10 +213,18 @@ pub(crate) fn scale_update(call: &Call<'_>, old: &Value, new: Value) -> Value {
 }
 
 /// Merges an applied scale.
-pub(crate) fn scale_apply(call: &Call<'_>, old: &Value, applied: &Value) -> Outcome<Value> {
+pub(crate) fn scale_apply(call: &Call<'_>, old: &Value, config: &Value) -> Outcome<Value> {
     let force = call.query.flag("force").unwrap_or(false);
-    let applied = with_scale_manager(call, |manager| manager.apply(Some(old), applied, &call.manager, force, call.now));
-    Ok(applied.map_err(refusal)?.unwrap_or_else(|| old.clone()))
+    let applied = with_scale_manager(call, |manager| manager.apply(Some(old), config, &call.manager, force, call.now));
+    let scale = applied.map_err(refusal)?.unwrap_or_else(|| old.clone());
+    if call.resource.is_custom() {
+        // QUIRK: the scale of a custom resource cannot be applied, though everything before this point is done.
+        let (namespace, name) = (manifest::object::namespace(config), manifest::object::name(config));
+        return Err(Failure::plain(format!(
+            "failed to convert new object ({namespace}/{name}; autoscaling/v1, Kind=Scale) to proper version: {NO_CUSTOM_SCALE}"
+        )));
+    }
+    Ok(scale)
 }
 
 /// Carries the managed fields of a scale over to its object.

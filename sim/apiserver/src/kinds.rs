@@ -154,3 +154,22 @@ pub fn find_kind(group: &str, version: &str, kind: &str) -> Option<&'static Kind
         .iter()
         .find(|k| k.kind == kind && k.group == group && k.version == version)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{all, find, shape};
+
+    #[test]
+    fn kinds_are_well_formed() {
+        for kind in all() {
+            assert!(
+                kind.verbs.is_sorted() && kind.subresources.is_sorted_by_key(|s| s.name),
+                "{}",
+                kind.resource
+            );
+            assert!(shape::of(kind).is_some(), "{} has a shape", kind.resource);
+            let found = find(kind.group, kind.version, kind.resource);
+            assert_eq!(found.map(|k| k.kind), Some(kind.kind));
+        }
+    }
+}

@@ -33,7 +33,6 @@ mod store;
 mod strategy;
 mod user;
 mod wire;
-mod yaml_body;
 
 pub use audit::Entry;
 pub use changes::{Change, ChangeKind, Changes};

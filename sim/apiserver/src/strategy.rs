@@ -93,9 +93,9 @@ pub(crate) fn validate(resource: &Resource, subresource: &str, new: &Value, old:
     };
     let mut own = kinds::validate(kind, subresource, new, old);
     if resource.is_custom() && old.is_some() && !own.is_empty() {
-        // Custom metadata is judged three times: as an update, as an update once more, and by itself.
-        own.extend(own.clone());
-        own.extend(kinds::validate(kind, subresource, new, None));
+        // Custom metadata is judged as any other's, and as an update once more.
+        let by_itself = kinds::validate(kind, subresource, new, None).len();
+        own.extend(own.get(by_itself..).unwrap_or_default().to_vec());
     }
     let mut causes: Vec<Cause> =
         own.into_iter().map(|error| Cause { reason: error.reason, field: error.field, message: error.message }).collect();
@@ -145,8 +145,7 @@ const CUSTOM_CLUSTER: Kind = Kind { namespaced: false, ..CUSTOM };
 
 /// Warnings about an accepted object.
 pub(crate) fn warnings(resource: &Resource, new: &Value, old: Option<&Value>) -> Vec<String> {
-    let _ = (resource, new, old);
-    Vec::new()
+    resource.kind_model().map_or_else(Vec::new, |kind| kinds::warnings(kind, new, old))
 }
 
 /// The warning that every request to a deprecated version gets.
@@ -203,13 +202,14 @@ pub(crate) fn deleting(resource: &Resource, object: &mut Value) {
     }
 }
 
+/// Kinds that have a way of their own to be deleted: they get a time stamp and nothing else.
+pub(crate) fn deletes_itself(resource: &Resource) -> bool {
+    resource.is("", "namespaces") || resource.is("apiextensions.k8s.io", "customresourcedefinitions")
+}
+
 /// Kinds whose deletion answers with the object instead of a Status.
 pub(crate) fn returns_deleted(resource: &Resource) -> bool {
-    resource.gvr.group.is_empty()
-        && matches!(
-            resource.gvr.resource.as_str(),
-            "pods" | "podtemplates" | "resourcequotas" | "serviceaccounts" | "services" | "persistentvolumes" | "persistentvolumeclaims"
-        )
+    resource.kind_model().is_some_and(Kind::returns_deleted)
 }
 
 /// The grace that a deletion of this object gets.

@@ -154,7 +154,7 @@ impl FieldManager<'_> {
         proper("live", live)?;
         let live = Versioned::borrowed(live, self.api_version);
         let versioned = Versioned::borrowed(new, self.api_version);
-        let set = self
+        let mut set = self
             .updater()
             .update(&live, &versioned, managed)
             .map_err(|error| match error {
@@ -163,7 +163,7 @@ impl FieldManager<'_> {
                 }
                 UpdateError::Conflicts(_) => String::new(),
             })?;
-        let set = set.difference(stripped());
+        set.subtract(stripped());
         if !set.is_empty() {
             let mut owner = Owner::new(manager, Operation::Update, self.api_version, self.subresource);
             owner.time = Some(now);
@@ -304,8 +304,16 @@ impl FieldManager<'_> {
             UpdateError::Conflicts(conflicts) => ApplyError::Conflicts(conflicts),
             UpdateError::Failed(text) => ApplyError::Internal(text),
         })?;
+        if let (Some(_), Err(reason)) = (&object, self.empty) {
+            // What does not convert before its first owner does not convert after it has changed either.
+            let text = format!(
+                "failed to convert new object ({}) to proper version: {reason}",
+                describe(config)
+            );
+            return Err(ApplyError::Internal(text));
+        }
         if let Some(owner) = managed.get_mut(&identity) {
-            owner.set = owner.set.difference(stripped());
+            owner.set.subtract(stripped());
             if owner.set.is_empty() {
                 managed.remove(&identity);
             } else if object.is_some() {

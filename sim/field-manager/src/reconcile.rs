@@ -26,14 +26,19 @@ pub(crate) fn reconcile(schema: &Schema, ty: Ty, set: &Set) -> Option<Set> {
 
 struct Walker<'a> {
     schema: &'a Schema,
-    path: Vec<PathElement>,
+    path: Vec<&'a PathElement>,
     /// Paths of what became atomic.
     collapsed: Set,
 }
 
-impl Walker<'_> {
+impl<'a> Walker<'a> {
+    fn collapse(&mut self) {
+        let path: Vec<_> = self.path.iter().map(|&element| element.clone()).collect();
+        self.collapsed.insert(&path);
+    }
+
     /// `whole` says that the path is owned and nothing below it.
-    fn visit(&mut self, ty: Ty, set: Option<&Set>, whole: bool) {
+    fn visit(&mut self, ty: Ty, set: Option<&'a Set>, whole: bool) {
         let (schema, shape) = (self.schema, shape(self.schema, ty, None));
         if is_any(schema, ty) {
             return;
@@ -42,14 +47,14 @@ impl Walker<'_> {
             Shape::Scalar(_) => {}
             Shape::List(list) if *list.kind == ListKind::Atomic => {
                 if !whole {
-                    self.collapsed.insert(&self.path);
+                    self.collapse();
                 }
             }
             Shape::List(list) => self.below(set, |_| Some(list.items)),
             Shape::Map(members) if members.is_untyped(schema) => {}
             Shape::Map(members) if members.atomic => {
                 if !whole && set.is_some_and(|set| !set.is_empty()) {
-                    self.collapsed.insert(&self.path);
+                    self.collapse();
                 }
             }
             Shape::Map(members) => self.below(set, |element| match element {
@@ -59,11 +64,11 @@ impl Walker<'_> {
         }
     }
 
-    fn below(&mut self, set: Option<&Set>, ty: impl Fn(&PathElement) -> Option<Ty>) {
+    fn below(&mut self, set: Option<&'a Set>, ty: impl Fn(&PathElement) -> Option<Ty>) {
         for entry in set.into_iter().flat_map(Set::entries) {
             let Some(ty) = ty(&entry.element) else { continue };
             let children = Some(&entry.children).filter(|set| !set.is_empty());
-            self.path.push(entry.element.clone());
+            self.path.push(&entry.element);
             self.visit(ty, children, entry.member && children.is_none());
             self.path.pop();
         }

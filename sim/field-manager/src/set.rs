@@ -185,6 +185,21 @@ impl Set {
         self.minus(other, |l, r| l.children.difference(&r.children))
     }
 
+    /// Takes the paths of a small set out of this one, in place.
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        for gone in &other.entries {
+            let Ok(place) = self.find(&gone.element) else {
+                continue;
+            };
+            let entry = &mut self.entries[place];
+            entry.member &= !gone.member;
+            entry.children.subtract(&gone.children);
+            if entry.is_empty() {
+                self.entries.remove(place);
+            }
+        }
+    }
+
     /// Paths of this set that the other has not, nor has a path above them.
     #[must_use]
     pub fn recursive_difference(&self, other: &Self) -> Self {
@@ -284,6 +299,9 @@ mod tests {
         );
         assert_eq!(a.intersection(&b), set(&[&["a"], &["c", "d"]]));
         assert_eq!(a.difference(&b), set(&[&["a", "b"], &["e"]]));
+        let mut rest = a.clone();
+        rest.subtract(&b);
+        assert_eq!(rest, a.difference(&b));
         assert_eq!(a.recursive_difference(&b), set(&[&["e"]]));
         assert_eq!(a.leaves(), set(&[&["a", "b"], &["c", "d"], &["e"]]));
         assert!(a.intersection(&b).is_subset(&a) && !a.is_subset(&b));

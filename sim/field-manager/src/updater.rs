@@ -207,11 +207,12 @@ impl Updater<'_> {
         // Nothing was given up, so nothing is to be pruned.
         let grown = last_version == *version && last.is_subset(&owner.set);
         if grown && typed.covers(&live.object, config) {
+            // Paths that are never stored are in the new set only.
+            owner.set.subtract(stripped());
+            changed |= owner.set != last;
             let before = managed.len();
             managed.retain(|_, owner| !owner.set.is_empty());
-            // Paths that are never stored may be in the new set only.
-            let stays = |owner: &Owner| owner.set.difference(stripped()) == last;
-            changed |= managed.len() != before || !managed.get(identity).is_some_and(stays);
+            changed |= managed.len() != before;
             return Ok((None, changed));
         }
         let merged = Versioned::owned(typed.merge(&live.object, config), version);

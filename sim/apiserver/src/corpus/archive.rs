@@ -2,11 +2,18 @@
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
+use kube_schema::Document;
 use serde_json::Value;
+
+/// A case, and the same with its members as they were recorded: findings come in the order of a body.
+pub(super) struct Case {
+    pub(super) value: Value,
+    pub(super) document: Document,
+}
 
 /// Cases in order, fixtures by file name.
 pub(super) struct Corpus {
-    pub(super) cases: Vec<Value>,
+    pub(super) cases: Vec<Case>,
     pub(super) fixtures: BTreeMap<String, Value>,
 }
 
@@ -25,28 +32,27 @@ pub(super) fn read(path: &Path) -> io::Result<Corpus> {
     let text = zstd::decode_all(packed.as_slice())?;
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let document = parse(line)?;
-        let fixture = document[FIXTURES].as_str().map(str::to_owned);
-        match fixture {
-            Some(name) => corpus.add(FIXTURES, &name, document),
-            None => corpus.add("", "", document),
+        match document.get(FIXTURES) {
+            Some(Document::String(name)) => corpus.add(FIXTURES, &name.clone(), document),
+            _ => corpus.add("", "", document),
         }
     }
     Ok(corpus)
 }
 
 impl Corpus {
-    fn add(&mut self, area: &str, name: &str, document: Value) {
+    fn add(&mut self, area: &str, name: &str, document: Document) {
         if area == FIXTURES {
             let name = name.strip_suffix(".json").unwrap_or(name);
-            self.fixtures.insert(name.to_owned(), document);
+            self.fixtures.insert(name.to_owned(), document.into_value());
         } else if document.get("steps").is_some() {
-            self.cases.push(document);
+            self.cases.push(Case { value: document.to_value(), document });
         }
     }
 }
 
-fn parse(text: &[u8]) -> io::Result<Value> {
-    serde_json::from_slice(text).map_err(io::Error::from)
+fn parse(text: &[u8]) -> io::Result<Document> {
+    Document::parse(text).map_err(io::Error::other)
 }
 
 /// Area, file name and content of every JSON file one level down, in order.
@@ -96,13 +102,15 @@ pub fn pack(root: &Path, areas: impl Fn(&str) -> bool, to: &Path) -> io::Result<
     for (area, name, content) in files(root)? {
         let mut document = parse(&content)?;
         if area == FIXTURES {
-            document[FIXTURES] = name.into();
+            if let Document::Map(members) = &mut document {
+                members.push((FIXTURES.to_owned(), Document::String(name)));
+            }
         } else if areas(&area) {
             cases += 1;
         } else {
             continue;
         }
-        serde_json::to_writer(&mut text, &document)?;
+        text.extend(document.to_text().into_bytes());
         text.push(b'\n');
     }
     fs::write(to, zstd::encode_all(text.as_slice(), 19)?)?;

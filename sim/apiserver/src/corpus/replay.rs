@@ -6,9 +6,11 @@ use std::{
 };
 
 use edges::{Clock, Seed};
+use kube_schema::Document;
 use serde_json::{Map, Value, json};
 
 use super::{
+    archive::Case,
     compare::Bindings,
     request,
     template::{Known, find, segments},
@@ -53,7 +55,8 @@ struct Answer {
 pub(super) struct Prepared(BTreeMap<String, State>);
 
 /// Runs a case; the error says where it differs first.
-pub(super) fn case(case: &Value, fixtures: &BTreeMap<String, Value>, prepared: &mut Prepared) -> Result<(), String> {
+pub(super) fn case(recorded: &Case, fixtures: &BTreeMap<String, Value>, prepared: &mut Prepared) -> Result<(), String> {
+    let case = &recorded.value;
     let environment = case["environment"].as_str().unwrap_or("bare");
     let rng = Seed(1).derive("corpus").rng();
     let mut run = Run {
@@ -73,9 +76,14 @@ pub(super) fn case(case: &Value, fixtures: &BTreeMap<String, Value>, prepared: &
         }
     }
     run.prepare(case)?;
-    for step in case["steps"].as_array().into_iter().flatten() {
+    let documents = match recorded.document.get("steps") {
+        Some(Document::List(steps)) => steps.as_slice(),
+        _ => &[],
+    };
+    for (step, document) in case["steps"].as_array().into_iter().flatten().zip(documents) {
         let id = step["id"].as_str().unwrap_or_default();
-        run.step(step, id).map_err(|difference| format!("{id}{difference}"))?;
+        let body = document.get("request").and_then(|request| request.get("body"));
+        run.step(step, id, body).map_err(|difference| format!("{id}{difference}"))?;
     }
     Ok(())
 }
@@ -165,7 +173,7 @@ impl Run {
         }
     }
 
-    fn step(&mut self, step: &Value, id: &str) -> Result<(), String> {
+    fn step(&mut self, step: &Value, id: &str, body: Option<&Document>) -> Result<(), String> {
         if step.get("compact").is_some() {
             self.core.state.store.compact();
             return Ok(());
@@ -174,7 +182,7 @@ impl Run {
             return self.collect(watch, step);
         }
         let Some(request) = step.get("request") else { return Ok(()) };
-        let (incoming, _) = request::build(request, &self.known)?;
+        let (incoming, _) = request::build(request, body, &self.known)?;
         let reply = dispatch::serve(&mut self.core, &incoming, None, self.clock.now());
         if let Reply::Watch { plan, .. } = &reply
             && step["watch"] == Value::Bool(true)

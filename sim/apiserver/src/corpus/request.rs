@@ -1,13 +1,14 @@
 //! From a recorded request to one for this server.
 
 use bytes::Bytes;
+use kube_schema::Document;
 use serde_json::Value;
 
 use super::template::Known;
 use crate::request::{Incoming, Query, unescape};
 
 /// The request of a step; the second member is its user.
-pub(super) fn build(request: &Value, known: &Known) -> Result<(Incoming, String), String> {
+pub(super) fn build(request: &Value, ordered: Option<&Document>, known: &Known) -> Result<(Incoming, String), String> {
     let text = |key: &str| request.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut headers: Vec<(String, String)> = Vec::new();
     for (name, value) in request.get("headers").and_then(Value::as_object).into_iter().flatten() {
@@ -51,14 +52,14 @@ pub(super) fn build(request: &Value, known: &Known) -> Result<(Incoming, String)
         path: unescape(&known.text(path), false),
         query,
         headers,
-        body: body(request, known)?,
+        body: body(request, ordered, known)?,
     };
     Ok((request, user.to_owned()))
 }
 
-fn body(request: &Value, known: &Known) -> Result<Bytes, String> {
-    if let Some(body) = request.get("body") {
-        return Ok(known.value(body).to_string().into());
+fn body(request: &Value, ordered: Option<&Document>, known: &Known) -> Result<Bytes, String> {
+    if let Some(body) = ordered {
+        return Ok(known.document(body).to_text().into());
     }
     if let Some(text) = request.get("bodyText").and_then(Value::as_str) {
         return Ok(known.text(text).into());
@@ -71,9 +72,42 @@ fn body(request: &Value, known: &Known) -> Result<Bytes, String> {
     if let Some(from) = request.get("bodyFrom") {
         let step = from["step"].as_str().unwrap_or_default();
         let body = known.bodies.get(step).ok_or_else(|| format!("no body of step {step}"))?;
-        let patch = from.get("mergePatch").map(|patch| known.value(patch));
-        let body = patch.map_or_else(|| body.clone(), |patch| kube_patch::merge_patch(body, &patch));
-        return Ok(body.to_string().into());
+        let body = in_order(body);
+        return Ok(match from.get("mergePatch") {
+            Some(patch) => merge(body, &known.value(patch)).to_text().into(),
+            None => body.to_text().into(),
+        });
     }
     Ok(Bytes::new())
+}
+
+/// An object as the genuine server would have sent it: built-in kinds with their members as declared.
+fn in_order(body: &Value) -> Document {
+    let (version, kind) = (manifest::object::api_version(body), manifest::object::kind(body));
+    match crate::strategy::builtin(version, kind) {
+        Some(typed) => kube_schema::in_order(body, typed.schema, typed.ty),
+        None => Document::from_value(body),
+    }
+}
+
+/// A merge patch that leaves members where they are and adds new ones at the end.
+fn merge(target: Document, patch: &Value) -> Document {
+    let Value::Object(changes) = patch else { return Document::from_value(patch) };
+    let mut members = match target {
+        Document::Map(members) => members,
+        _ => Vec::new(),
+    };
+    for (name, change) in changes {
+        let at = members.iter().position(|(own, _)| own == name);
+        match (change.is_null(), at) {
+            (true, Some(at)) => drop(members.remove(at)),
+            (true, None) => {}
+            (false, Some(at)) => {
+                let before = std::mem::replace(&mut members[at].1, Document::Null);
+                members[at].1 = merge(before, change);
+            }
+            (false, None) => members.push((name.clone(), merge(Document::Null, change))),
+        }
+    }
+    Document::Map(members)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kube_schema::Document;
 use serde_json::Value;
 
 /// Answers by step, unmasked, and the name that `{{ns}}` stands for.
@@ -42,6 +43,21 @@ impl Known {
         }
         out.push_str(rest);
         out
+    }
+
+    /// A document with its placeholders replaced.
+    pub(super) fn document(&self, document: &Document) -> Document {
+        match document {
+            Document::String(text) => match self.value(&Value::String(text.clone())) {
+                Value::String(text) => Document::String(text),
+                other => Document::from_value(&other),
+            },
+            Document::List(items) => Document::List(items.iter().map(|item| self.document(item)).collect()),
+            Document::Map(members) => Document::Map(
+                members.iter().map(|(key, value)| (self.text(key), self.document(value))).collect(),
+            ),
+            other => other.clone(),
+        }
     }
 
     /// A value with its placeholders replaced; one that is nothing else takes the type of what it stands for.

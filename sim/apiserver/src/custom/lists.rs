@@ -36,7 +36,7 @@ fn walk(schema: &Value, value: &Value, path: &str, visit: &mut dyn FnMut(&Value,
 /// Embedded resources need a type.
 pub(super) fn embedded(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>) {
     let embedded = schema.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true));
-    if embedded && (value.is_object() || value.is_null()) {
+    if embedded && value.is_object() {
         for name in ["apiVersion", "kind"] {
             let own = value.get(name).and_then(Value::as_str).unwrap_or_default();
             if own.is_empty() {

@@ -66,59 +66,32 @@ fn to_v1(object: &Value) -> Value {
         .map(std::mem::take)
         .unwrap_or_default();
     let mut annotations: Vec<(&str, String)> = Vec::new();
-    let mut old = Map::new();
-    for name in ["scaleTargetRef", "minReplicas", "maxReplicas"] {
-        if let Some(value) = spec.get(name) {
-            old.insert(name.into(), value.clone());
-        }
+    let mut old = picked(&spec, &["scaleTargetRef", "minReplicas", "maxReplicas"]);
+    let (cpu, metrics) = plain_cpu(&spec, "metrics", "target");
+    if let Some(value) = cpu {
+        old.insert("targetCPUUtilizationPercentage".into(), value);
     }
-    let mut others = spec
-        .get("metrics")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    if let Some(i) = others.iter().position(|m| percent(m, "target").is_some()) {
-        let metric = others.remove(i);
-        old.insert(
-            "targetCPUUtilizationPercentage".into(),
-            percent(&metric, "target").unwrap_or_default(),
-        );
-    }
-    if !others.is_empty() {
-        annotations.push((
-            METRICS,
-            Value::Array(others.iter().map(|m| metric_to_v1(m, "target")).collect()).to_string(),
-        ));
+    if let Some(metrics) = metrics {
+        annotations.push((METRICS, metrics));
     }
     if let Some(behavior) = spec.get("behavior") {
         annotations.push((BEHAVIOR, behavior_to_v1(behavior).to_string()));
     }
-    let mut old_status = Map::new();
-    for name in [
-        "observedGeneration",
-        "lastScaleTime",
-        "currentReplicas",
-        "desiredReplicas",
-    ] {
-        if let Some(value) = status.get(name) {
-            old_status.insert(name.into(), value.clone());
-        }
+    let mut old_status = picked(
+        &status,
+        &[
+            "observedGeneration",
+            "lastScaleTime",
+            "currentReplicas",
+            "desiredReplicas",
+        ],
+    );
+    let (cpu, current) = plain_cpu(&status, "currentMetrics", "current");
+    if let Some(value) = cpu {
+        old_status.insert("currentCPUUtilizationPercentage".into(), value);
     }
-    let mut current = status
-        .get("currentMetrics")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    if let Some(i) = current.iter().position(|m| percent(m, "current").is_some()) {
-        let metric = current.remove(i);
-        old_status.insert(
-            "currentCPUUtilizationPercentage".into(),
-            percent(&metric, "current").unwrap_or_default(),
-        );
-    }
-    if !current.is_empty() {
-        let list = current.iter().map(|m| metric_to_v1(m, "current")).collect();
-        annotations.push((CURRENT, Value::Array(list).to_string()));
+    if let Some(current) = current {
+        annotations.push((CURRENT, current));
     }
     if let Some(conditions) = status
         .get("conditions")
@@ -130,6 +103,26 @@ fn to_v1(object: &Value) -> Value {
     out["status"] = Value::Object(old_status);
     annotate(&mut out, annotations);
     out
+}
+
+fn picked(map: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
+    names
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), map.get(*name)?.clone())))
+        .collect()
+}
+
+/// The first metric that is plain CPU utilisation, and the others as the old version's text.
+fn plain_cpu(map: &Map<String, Value>, list: &str, side: &str) -> (Option<Value>, Option<String>) {
+    let mut others = map
+        .get(list)
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let found = others.iter().position(|m| percent(m, side).is_some());
+    let cpu = found.and_then(|i| percent(&others.remove(i), side));
+    let text = Value::Array(others.iter().map(|m| metric_to_v1(m, side)).collect()).to_string();
+    (cpu, (!others.is_empty()).then_some(text))
 }
 
 /// The utilisation of a metric that is plain CPU utilisation.

@@ -134,3 +134,66 @@ fn empty(map: &Members, name: &str) -> bool {
         other => unset(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::default;
+    use crate::kinds::find;
+
+    fn defaulted(group: &str, resource: &str, mut object: Value) -> Value {
+        let kind = find(group, "v1", resource).unwrap();
+        default(kind, &mut object);
+        let once = object.clone();
+        default(kind, &mut object);
+        assert_eq!(once, object, "defaults are the same when filled in again");
+        object
+    }
+
+    #[test]
+    fn a_deployment_is_filled_in() {
+        let object = defaulted(
+            "apps",
+            "deployments",
+            json!({"metadata": {"name": "a"}, "spec": {"template": {"spec": {"containers": [
+                {"name": "c", "image": "i", "ports": [{"containerPort": 80}], "args": []}]}}}}),
+        );
+        let spec = &object["spec"];
+        assert_eq!(
+            spec["strategy"]["rollingUpdate"],
+            json!({"maxSurge": "25%", "maxUnavailable": "25%"})
+        );
+        assert_eq!(spec["selector"], Value::Null);
+        let container = &spec["template"]["spec"]["containers"][0];
+        assert_eq!(container["imagePullPolicy"], "Always");
+        assert_eq!(container["ports"][0]["protocol"], "TCP");
+        assert_eq!(container["resources"], json!({}));
+        assert!(container.get("args").is_none());
+        assert_eq!(object["status"], json!({}));
+    }
+
+    #[test]
+    fn texts_of_a_secret_become_data() {
+        let object = defaulted(
+            "",
+            "secrets",
+            json!({"stringData": {"a": "b"}, "data": {"a": "eA=="}}),
+        );
+        assert_eq!(object["data"], json!({"a": "Yg=="}));
+        assert!(object.get("stringData").is_none());
+    }
+
+    #[test]
+    fn amounts_get_their_canonical_form() {
+        let object = defaulted(
+            "",
+            "resourcequotas",
+            json!({"spec": {"hard": {"cpu": 0.5, "memory": "1024Mi", "pods": "10"}}}),
+        );
+        assert_eq!(
+            object["spec"]["hard"],
+            json!({"cpu": "500m", "memory": "1Gi", "pods": "10"})
+        );
+    }
+}

@@ -267,16 +267,15 @@ fn data_source(object: &mut Value) {
                 spec.remove("dataSource");
             }
         }
-        (None, Some(Value::Object(mut reference))) => {
+        (None, Some(Value::Object(mut reference)))
             if reference
                 .get("namespace")
                 .and_then(Value::as_str)
                 .unwrap_or_default()
-                .is_empty()
-            {
-                reference.remove("namespace");
-                spec.insert("dataSource".into(), Value::Object(reference));
-            }
+                .is_empty() =>
+        {
+            reference.remove("namespace");
+            spec.insert("dataSource".into(), Value::Object(reference));
         }
         _ => {}
     }
@@ -356,4 +355,55 @@ fn member<'a>(map: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Map
         *value = json!({});
     }
     value.as_object_mut()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{prepare_create, prepare_update};
+    use crate::kinds::{default, find};
+
+    #[test]
+    fn status_is_the_servers_and_generation_follows_the_specification() {
+        let kind = find("apps", "v1", "replicasets").unwrap();
+        let mut object =
+            json!({"metadata": {"name": "a"}, "spec": {"replicas": 2}, "status": {"replicas": 9}});
+        default(kind, &mut object);
+        prepare_create(kind, &mut object);
+        assert_eq!(object["status"]["replicas"], 0);
+        assert_eq!(object["metadata"]["generation"], 1);
+        let old = object.clone();
+        object["metadata"]["labels"] = json!({"a": "b"});
+        object["status"]["replicas"] = json!(3);
+        prepare_update(kind, "", &mut object, &old);
+        assert_eq!(
+            (&object["metadata"]["generation"], &object["status"]["replicas"]),
+            (&json!(1), &json!(0))
+        );
+        object["spec"]["replicas"] = json!(3);
+        prepare_update(kind, "", &mut object, &old);
+        assert_eq!(object["metadata"]["generation"], 2);
+        let mut status = old.clone();
+        status["spec"]["replicas"] = json!(7);
+        status["status"]["replicas"] = json!(2);
+        prepare_update(kind, "status", &mut status, &old);
+        assert_eq!(
+            (&status["spec"]["replicas"], &status["status"]["replicas"]),
+            (&json!(2), &json!(2))
+        );
+    }
+
+    #[test]
+    fn a_job_selects_its_pods() {
+        let kind = find("batch", "v1", "jobs").unwrap();
+        let mut object = json!({"metadata": {"name": "j", "uid": "u"}, "spec": {"template": {}}});
+        default(kind, &mut object);
+        prepare_create(kind, &mut object);
+        assert_eq!(
+            object["spec"]["selector"]["matchLabels"],
+            json!({"batch.kubernetes.io/controller-uid": "u"})
+        );
+        assert_eq!(object["metadata"]["labels"]["job-name"], "j");
+    }
 }

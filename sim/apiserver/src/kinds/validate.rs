@@ -121,3 +121,51 @@ impl Case<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{summary, validate};
+    use crate::kinds::{default, find, prepare_create, prepare_update};
+
+    fn refused(group: &str, resource: &str, mut object: Value) -> String {
+        let kind = find(group, "v1", resource).unwrap();
+        default(kind, &mut object);
+        prepare_create(kind, &mut object);
+        summary(&validate(kind, "", &object, None))
+    }
+
+    #[test]
+    fn errors_come_in_order() {
+        let object = json!({"metadata": {"name": "a", "namespace": "n"}, "spec": {"selector": {"matchLabels": {"a": "b"}},
+            "template": {"metadata": {"labels": {"a": "c"}}, "spec": {"containers": []}}}});
+        let text = "[spec.template.metadata.labels: Invalid value: {\"a\":\"c\"}: `selector` does not match template \
+                    `labels`, spec.template.spec.containers: Required value]";
+        assert_eq!(refused("apps", "deployments", object), text);
+    }
+
+    #[test]
+    fn every_error_is_a_cause_but_said_once() {
+        let kind = find("", "v1", "configmaps").unwrap();
+        let old = json!({"metadata": {"name": "a", "namespace": "n", "uid": "1", "resourceVersion": "1"}});
+        let mut new = old.clone();
+        new["metadata"]["uid"] = json!("2");
+        prepare_update(kind, "", &mut new, &old);
+        let errors = validate(kind, "", &new, Some(&old));
+        assert_eq!(errors.len(), 2);
+        assert_eq!(
+            summary(&errors),
+            "metadata.uid: Invalid value: \"2\": field is immutable"
+        );
+    }
+
+    #[test]
+    fn internal_forms_are_printed() {
+        let object = json!({"metadata": {"name": "a", "namespace": "n"}, "spec": {"minAvailable": 1, "maxUnavailable": 1}});
+        let text = refused("policy", "poddisruptionbudgets", object);
+        let shown =
+            "{\"MinAvailable\":1,\"Selector\":null,\"MaxUnavailable\":1,\"UnhealthyPodEvictionPolicy\":null}";
+        assert!(text.contains(shown), "{text}");
+    }
+}

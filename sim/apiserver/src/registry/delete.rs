@@ -112,7 +112,7 @@ impl Call<'_> {
             return Ok(Deleted::Gone(view(&resource, &last)));
         }
         if !deleting || finalizers_changed || deleting_sooner(&object, grace) {
-            mark(&mut object, self.now, grace);
+            mark(&mut object, self.now, (!strategy::deletes_itself(&resource)).then_some(grace));
             strategy::deleting(&resource, &mut object);
         }
         if object == *stored || self.dry_run {
@@ -236,9 +236,13 @@ fn deleting_sooner(object: &Value, grace: i64) -> bool {
 }
 
 /// Marks an object as being deleted.
-fn mark(object: &mut Value, now: jiff::Timestamp, grace: i64) {
-    let until = now.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now);
+fn mark(object: &mut Value, now: jiff::Timestamp, grace: Option<i64>) {
+    let until = now.checked_add(SignedDuration::from_secs(grace.unwrap_or(0))).unwrap_or(now);
     let meta = metadata(object);
+    let Some(grace) = grace else {
+        meta.entry("deletionTimestamp").or_insert_with(|| time(until).into());
+        return;
+    };
     let generation = meta.get("generation").and_then(Value::as_i64).unwrap_or(0);
     let first = !meta.contains_key("deletionGracePeriodSeconds");
     if first && generation > 0 {

@@ -8,8 +8,9 @@ use serde_json::Value;
 use crate::{
     call::{Call, Validation},
     failure::{Cause, Failure, Outcome},
-    fields, media,
+    access, fields,
     registry::view,
+    request::{Target, Verb},
     strategy,
 };
 
@@ -53,7 +54,7 @@ impl Call<'_> {
         if let Some(kind) = supported.iter().find(|kind| **kind == given) {
             return Ok(kind);
         }
-        if !given.contains("patch") {
+        if ![JSON, MERGE, STRATEGIC, APPLY].contains(&given) {
             return Err(Failure::generic(415, "UnsupportedMediaType", "415: Unsupported Media Type"));
         }
         let message = format!(
@@ -163,6 +164,8 @@ impl Call<'_> {
         if !self.target.subresource.is_empty() {
             return Err(self.not_found());
         }
+        let creation = Target { verb: Verb::Create, ..self.target.clone() };
+        access::authorize_named(self.core, &self.user, &creation)?;
         let uid = manifest::object::uid(applied);
         if !uid.is_empty() {
             return Err(self.conflict(&format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found")));

@@ -60,11 +60,10 @@ pub(crate) fn stored_form(resource: &Resource, object: Value) -> Value {
         return object;
     }
     match &resource.model {
-        Model::Custom(..) => {
-            let mut object = object;
-            object["apiVersion"] = resource.storage.clone().into();
-            object
-        }
+        Model::Custom(definition, _) => match definition.version(&definition.storage) {
+            Some(version) => custom::stored(definition, version, &object),
+            None => object,
+        },
         Model::Builtin(kind) => kinds::convert(&object, kind, &resource.storage).unwrap_or(object),
     }
 }

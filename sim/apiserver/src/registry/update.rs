@@ -75,6 +75,7 @@ impl Call<'_> {
         let resource = Arc::clone(&self.resource);
         let subresource = self.target.subresource.clone();
         admission::mutate(self, &mut object, Some(live))?;
+        field_manager::ignore_timestamps(live, &mut object);
         self.check_revision(live, &mut object)?;
         keep_system_fields(live, &mut object, resource.is_custom());
         strategy::prepare_update(&resource, &subresource, &mut object, live);
@@ -110,6 +111,8 @@ impl Call<'_> {
                 return Err(Failure::invalid(&gvr.group, &gvr.resource, &self.target.name, &[cause]));
             }
             metadata(object).insert("resourceVersion".into(), real.into());
+        } else if asked.parse::<u64>().is_err() {
+            return Err(Failure::plain(format!("strconv.ParseUint: parsing {asked:?}: invalid syntax")));
         } else if asked != real {
             let gvr = &self.target.gvr;
             return Err(Failure::modified(&gvr.group, &gvr.resource, &self.target.name));

@@ -133,7 +133,9 @@ fn drift_is_corrected_and_nothing_else_is_written() {
                 ("b.yaml", &config_map("b", "1")),
             ],
         );
-        cluster.apply(&repository("app"));
+        let mut source = repository("app");
+        source["spec"]["interval"] = json!("1h");
+        cluster.apply(&source);
         cluster.apply(&kustomization("app", "app", json!({"interval": "10m"})));
         cluster.until(&kustomizations(), "default", "app", ready).await;
         let untouched = cluster.get(&config_maps(), "default", "b").unwrap();

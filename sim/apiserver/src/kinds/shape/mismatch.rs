@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Ty, of, shape};
-use crate::kinds::{Kind, quantity};
+use crate::kinds::{Kind, quantity, time};
 
 /// The decoder's first complaint about an object of this kind, in its words; `None` if all types fit.
 pub fn mismatch(kind: &Kind, object: &Value) -> Option<String> {
@@ -51,7 +51,14 @@ impl Search {
                 .is_none()
                 .then(|| quantity::MALFORMED.to_owned()),
             (Ty::IntOrString, Value::String(_) | Value::Number(_)) | (Ty::Raw | Ty::SchemaOr, _) => None,
-            (Ty::String | Ty::Bytes | Ty::Time | Ty::MicroTime, Value::String(_)) => None,
+            (Ty::Bytes, Value::String(text)) => {
+                bad_base64(text).map(|i| format!("illegal base64 data at input byte {i}"))
+            }
+            (Ty::Time, Value::String(text)) if time::seconds(text).is_none() => Some(format!(
+                "parsing time {text} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text} as \"2006\"",
+                text = quote(text)
+            )),
+            (Ty::String | Ty::Time | Ty::MicroTime, Value::String(_)) => None,
             (Ty::Bool, Value::Bool(_)) | (Ty::Float, Value::Number(_)) => None,
             (Ty::Int32, Value::Number(n)) => self.integer(ty, n, i64::from(i32::MIN), i64::from(i32::MAX)),
             (Ty::Int64, Value::Number(n)) => self.integer(ty, n, i64::MIN, i64::MAX),
@@ -74,6 +81,34 @@ impl Search {
             go_name(ty)
         )
     }
+}
+
+fn quote(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// Where a text stops to be base64: at a character that has no place there, or at the start of a group that is not
+/// complete.
+fn bad_base64(text: &str) -> Option<usize> {
+    let bytes: Vec<(usize, u8)> = text
+        .bytes()
+        .enumerate()
+        .filter(|(_, b)| !b"\r\n".contains(b))
+        .collect();
+    let padding = bytes.iter().rev().take_while(|(_, b)| *b == b'=').count().min(2);
+    let body = &bytes[..bytes.len() - padding];
+    if let Some((i, _)) = body
+        .iter()
+        .find(|(_, b)| !b.is_ascii_alphanumeric() && !b"+/".contains(b))
+    {
+        return Some(*i);
+    }
+    let rest = body.len() % 4;
+    let wanted = [0, 3, 2, 1][rest];
+    if rest == 1 || padding != wanted {
+        return Some(bytes.get(body.len() - rest).map_or(text.len(), |(i, _)| *i));
+    }
+    None
 }
 
 fn word(value: &Value) -> &'static str {
@@ -103,5 +138,25 @@ fn go_name(ty: &Ty) -> String {
             let name = shape(*index).name;
             name.rsplit('/').next().unwrap_or(name).to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::mismatch;
+    use crate::kinds::find;
+
+    #[test]
+    fn complaints() {
+        let deployment = json!({"spec": {"replicas": "x"}});
+        let found = find("apps", "v1", "deployments").and_then(|kind| mismatch(kind, &deployment));
+        let text =
+            "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32";
+        assert_eq!(found.as_deref(), Some(text));
+        let secret = json!({"data": {"a": "1"}});
+        let found = find("", "v1", "secrets").and_then(|kind| mismatch(kind, &secret));
+        assert_eq!(found.as_deref(), Some("illegal base64 data at input byte 0"));
     }
 }

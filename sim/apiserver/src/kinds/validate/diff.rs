@@ -79,10 +79,10 @@ fn changes(a: &[&str], b: &[&str]) -> Vec<Block> {
 /// The longest common run, the earliest of several, then the same to its left and right.
 fn find(a: &[&str], b: &[&str], x: (usize, usize), y: (usize, usize), out: &mut Vec<(usize, usize, usize)>) {
     let (mut best, mut runs) = ((x.0, y.0, 0), vec![0; y.1 - y.0 + 1]);
-    for i in x.0..x.1 {
+    for (i, line) in a.iter().enumerate().take(x.1).skip(x.0) {
         let mut next = vec![0; y.1 - y.0 + 1];
         for j in y.0..y.1 {
-            if a[i] == b[j] {
+            if *line == b[j] {
                 let length = runs[j - y.0] + 1;
                 next[j - y.0 + 1] = length;
                 if length > best.2 {

@@ -2,67 +2,74 @@
 
 use super::{Case, errors::Errors};
 
+const DEPLOYMENT: &[&str] = &[
+    "observedGeneration",
+    "replicas",
+    "updatedReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "unavailableReplicas",
+    "terminatingReplicas",
+    "collisionCount",
+];
+const STATEFUL_SET: &[&str] = &[
+    "replicas",
+    "readyReplicas",
+    "currentReplicas",
+    "updatedReplicas",
+    "availableReplicas",
+    "observedGeneration",
+    "collisionCount",
+];
+const DAEMON_SET: &[&str] = &[
+    "currentNumberScheduled",
+    "numberMisscheduled",
+    "desiredNumberScheduled",
+    "numberReady",
+    "observedGeneration",
+    "updatedNumberScheduled",
+    "numberAvailable",
+    "numberUnavailable",
+    "collisionCount",
+];
+const REPLICA_SET: &[&str] = &[
+    "replicas",
+    "fullyLabeledReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "observedGeneration",
+    "terminatingReplicas",
+];
+
+/// The counts of a kind, and those of them that the number of replicas limits.
+fn members(kind: &str) -> (&'static [&'static str], &'static [&'static str]) {
+    match kind {
+        "Deployment" => (
+            DEPLOYMENT,
+            &["updatedReplicas", "readyReplicas", "availableReplicas"],
+        ),
+        "StatefulSet" => (
+            STATEFUL_SET,
+            &[
+                "readyReplicas",
+                "currentReplicas",
+                "updatedReplicas",
+                "availableReplicas",
+            ],
+        ),
+        "DaemonSet" => (DAEMON_SET, &[]),
+        _ => (
+            REPLICA_SET,
+            &["fullyLabeledReplicas", "readyReplicas", "availableReplicas"],
+        ),
+    }
+}
+
 /// Judges a write to the status of a kind of the group `apps`.
 pub(super) fn rules(case: &Case<'_>, errors: &mut Errors) {
     case.meta().update(errors);
     let status = case.new.get("status");
-    let (counts, most): (&[&str], &[&str]) = match case.kind.kind {
-        "Deployment" => (
-            &[
-                "observedGeneration",
-                "replicas",
-                "updatedReplicas",
-                "readyReplicas",
-                "availableReplicas",
-                "unavailableReplicas",
-                "terminatingReplicas",
-                "collisionCount",
-            ],
-            &["updatedReplicas", "readyReplicas", "availableReplicas"],
-        ),
-        "StatefulSet" => (
-            &[
-                "replicas",
-                "readyReplicas",
-                "currentReplicas",
-                "updatedReplicas",
-                "availableReplicas",
-                "observedGeneration",
-                "collisionCount",
-            ],
-            &[
-                "readyReplicas",
-                "currentReplicas",
-                "updatedReplicas",
-                "availableReplicas",
-            ],
-        ),
-        "DaemonSet" => (
-            &[
-                "currentNumberScheduled",
-                "numberMisscheduled",
-                "desiredNumberScheduled",
-                "numberReady",
-                "observedGeneration",
-                "updatedNumberScheduled",
-                "numberAvailable",
-                "numberUnavailable",
-                "collisionCount",
-            ],
-            &[],
-        ),
-        _ => (
-            &[
-                "replicas",
-                "fullyLabeledReplicas",
-                "readyReplicas",
-                "availableReplicas",
-                "observedGeneration",
-                "terminatingReplicas",
-            ],
-            &["fullyLabeledReplicas", "readyReplicas", "availableReplicas"],
-        ),
-    };
+    let (counts, most) = members(case.kind.kind);
     counts
         .iter()
         .for_each(|name| errors.not_negative(&status.get(name)));

@@ -84,11 +84,11 @@ fn source(volume: &At<'_>, errors: &mut Errors) {
         }
         found = true;
         match *name {
-            "emptyDir" => {
-                if Quantity::of(at.get("sizeLimit").value()).is_some_and(|q| q.sign() < 0) {
-                    let text = "SizeLimit field must be a valid resource quantity";
-                    errors.forbidden(&at.get("sizeLimit"), text);
-                }
+            "emptyDir" if Quantity::of(at.get("sizeLimit").value()).is_some_and(|q| q.sign() < 0) => {
+                errors.forbidden(
+                    &at.get("sizeLimit"),
+                    "SizeLimit field must be a valid resource quantity",
+                );
             }
             "hostPath" => host_path(&at, errors),
             "secret" => keyed(&at, "secretName", errors),

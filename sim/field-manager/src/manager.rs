@@ -304,6 +304,14 @@ impl FieldManager<'_> {
             UpdateError::Conflicts(conflicts) => ApplyError::Conflicts(conflicts),
             UpdateError::Failed(text) => ApplyError::Internal(text),
         })?;
+        if let (Some(_), Err(reason)) = (&object, self.empty) {
+            // What does not convert before its first owner does not convert after it has changed either.
+            let text = format!(
+                "failed to convert new object ({}) to proper version: {reason}",
+                describe(config)
+            );
+            return Err(ApplyError::Internal(text));
+        }
         if let Some(owner) = managed.get_mut(&identity) {
             owner.set.subtract(stripped());
             if owner.set.is_empty() {

@@ -4,7 +4,7 @@
 //! the others were compressed with its content as dictionary, since two minors differ little.
 
 use crate::codec::{self, CodecError, Dictionary, Package};
-use crate::{Schema, TypeId, limits};
+use crate::{Schema, TypeId, keys, limits};
 use std::io::Read;
 use std::sync::OnceLock;
 
@@ -129,7 +129,8 @@ impl Index {
                 .ok_or(CodecError::Short)
                 .and_then(|content| codec::decode(&content))
         };
-        let Package { schema, kinds } = package.ok()?;
+        let Package { mut schema, kinds } = package.ok()?;
+        keys::fill(&mut schema);
         Some(Builtin { schema, kinds })
     }
 }

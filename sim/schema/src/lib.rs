@@ -9,6 +9,7 @@ mod convert;
 mod decode;
 mod document;
 pub mod gotext;
+mod keys;
 mod leaf;
 pub mod limits;
 mod prune;

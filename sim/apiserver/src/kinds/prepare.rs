@@ -30,7 +30,10 @@ pub fn prepare_create(kind: &Kind, object: &mut Value) {
             finalizer(object, "kubernetes.io/pvc-protection");
         }
         "Pod" => pod::create(object),
-        "Service" => allocate::complete(object, None),
+        "Service" => {
+            allocate::complete(object, None);
+            service::hide(object);
+        }
         "ServiceAccount" => secret_references(object),
         "CertificateSigningRequest" => {
             if let Some(Value::Object(spec)) = object.get_mut("spec") {

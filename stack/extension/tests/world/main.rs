@@ -1,5 +1,7 @@
 //! The components as pods of a simulated cluster, in virtual time.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use serde_json::json;

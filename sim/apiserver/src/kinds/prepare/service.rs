@@ -35,10 +35,21 @@ pub(super) fn update(new: &mut Value, old: &Value) {
     if external(&was, before) && !external(&is, spec) {
         drop_if_same(spec, before, "externalTrafficPolicy");
     }
+    hide(new);
     if is != "LoadBalancer"
         && let Some(status) = new.get_mut("status").and_then(Value::as_object_mut)
     {
         status.insert("loadBalancer".into(), json!({}));
+    }
+}
+
+/// An ExternalName is never shown with an `internalTrafficPolicy`, whether one was given or left over.
+pub(super) fn hide(object: &mut Value) {
+    if let Some(Value::Object(spec)) = object.get_mut("spec")
+        && text(spec, "type") == "ExternalName"
+        && ["Cluster", "Local"].contains(&text(spec, "internalTrafficPolicy").as_str())
+    {
+        spec.remove("internalTrafficPolicy");
     }
 }
 

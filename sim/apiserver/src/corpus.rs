@@ -88,17 +88,38 @@ impl fmt::Display for Report {
 /// When something cannot be read.
 pub fn replay(path: &Path, filter: Option<&str>) -> io::Result<Report> {
     let corpus = archive::read(path)?;
-    let mut report = Report::default();
-    let mut prepared = replay::Prepared::default();
-    for case in &corpus.cases {
+    let wanted = |case: &&archive::Case| {
         let text = |key: &str| case.value[key].as_str().unwrap_or_default();
         let name = format!("{}/{}", text("area"), text("name"));
-        if filter.is_none_or(|filter| name.contains(filter)) {
-            report.count(
-                &case.value,
-                replay::case(case, &corpus.fixtures, &mut prepared).err(),
-            );
-        }
+        filter.is_none_or(|filter| name.contains(filter))
+    };
+    let cases: Vec<&archive::Case> = corpus.cases.iter().filter(wanted).collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = cases.len().div_ceil(threads).max(1);
+    // Cases know nothing of each other, so threads only make it faster; the report keeps their order.
+    let found: Vec<Option<String>> = std::thread::scope(|scope| {
+        let run = |part: &[&archive::Case]| -> Vec<Option<String>> {
+            let mut prepared = replay::Prepared::default();
+            part.iter()
+                .map(|case| replay::case(case, &corpus.fixtures, &mut prepared).err())
+                .collect()
+        };
+        let workers: Vec<_> = cases
+            .chunks(share)
+            .map(|part| scope.spawn(move || run(part)))
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    });
+    let mut report = Report::default();
+    for (case, difference) in cases.into_iter().zip(found) {
+        report.count(&case.value, difference);
     }
     Ok(report)
 }

@@ -3,6 +3,7 @@
 mod defaults;
 mod formats;
 mod lists;
+mod rules;
 mod validate;
 
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 use kube_schema::{Schema, TypeId};
 use serde_json::Value;
 
-use self::validate::Patterns;
+pub(crate) use self::rules::check_definition;
+use self::{rules::Rules, validate::Patterns};
 use crate::{
     failure::Cause,
     gvr::{api_version, qualified},
@@ -56,8 +58,8 @@ pub(crate) struct Version {
     pub(crate) preserve: bool,
     /// The schema's patterns.
     pub(crate) patterns: Patterns,
-    /// The schema has CEL rules.
-    pub(crate) has_rules: bool,
+    /// The schema's CEL rules.
+    pub(crate) rules: Rules,
 }
 
 /// Where a custom resource keeps what its scale subresource shows.
@@ -150,7 +152,7 @@ impl Version {
         let mut patterns = Patterns::new();
         validate::patterns(&schema, &mut patterns);
         Self {
-            has_rules: has_rules(&schema),
+            rules: Rules::read(&schema),
             patterns,
             served: object.get("served").and_then(Value::as_bool).unwrap_or(false),
             status: object.pointer("/subresources/status").is_some(),
@@ -213,7 +215,7 @@ pub(crate) fn default(version: &Version, object: &mut Value) {
 }
 
 /// What the schema does not allow.
-pub(crate) fn validate(version: &Version, subresource: &str, new: &Value) -> Vec<Cause> {
+pub(crate) fn validate(version: &Version, subresource: &str, new: &Value, old: Option<&Value>) -> Vec<Cause> {
     let mut causes = match (subresource, new.get("status")) {
         ("status", Some(status)) => {
             let schema = version
@@ -226,11 +228,16 @@ pub(crate) fn validate(version: &Version, subresource: &str, new: &Value) -> Vec
         _ => validate::check(&version.schema, &version.patterns, new, ""),
     };
     causes.extend(validate::check_structure(&version.schema, new));
-    if version.has_rules && validate::blocks_rules(&causes) {
+    if version.rules.is_empty() {
+        return causes;
+    }
+    if validate::blocks_rules(&causes) {
         causes.push(Cause::invalid(
             "<nil>",
             "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
         ));
+    } else {
+        causes.extend(version.rules.check(&version.schema, new, old, ""));
     }
     causes
 }
@@ -262,15 +269,5 @@ pub(crate) fn prepare_update(version: &Version, subresource: &str, new: &mut Val
     if content(new) != content(old) {
         let generation = manifest::object::generation(old) + 1;
         manifest::object::map_at(new, &["metadata"]).insert("generation".into(), generation.into());
-    }
-}
-
-fn has_rules(schema: &Value) -> bool {
-    match schema {
-        Value::Object(members) => {
-            members.contains_key("x-kubernetes-validations") || members.values().any(has_rules)
-        }
-        Value::Array(items) => items.iter().any(has_rules),
-        _ => false,
     }
 }

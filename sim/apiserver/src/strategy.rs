@@ -124,12 +124,20 @@ pub(crate) fn validate(
             message: error.message,
         })
         .collect();
+    if resource.is("apiextensions.k8s.io", "customresourcedefinitions") && subresource.is_empty() {
+        let known = old.is_some_and(|old| old.pointer("/spec/versions") == new.pointer("/spec/versions"));
+        causes.extend(if known {
+            Vec::new()
+        } else {
+            custom::check_definition(new)
+        });
+    }
     if let Model::Custom(_, version) = &resource.model {
         let types = type_causes(resource, new);
         if !types.is_empty() {
             return types;
         }
-        causes.extend(custom::validate(version, subresource, new));
+        causes.extend(custom::validate(version, subresource, new, old));
     }
     causes
 }

@@ -83,8 +83,13 @@ pub fn read(text: &str, dialect: Dialect) -> Result<Value, Error> {
 /// As [`read_documents`].
 pub fn read_noting(text: &str, dialect: Dialect) -> Result<(Value, Vec<String>), Error> {
     let mut repeated = Vec::new();
-    let value = read::noting(text, dialect, &mut repeated)?.into_iter().next().unwrap_or(Value::Null);
-    let notes = repeated.into_iter().map(|(line, key)| format!("line {line}: key {key:?} already set in map"));
+    let value = read::noting(text, dialect, &mut repeated)?
+        .into_iter()
+        .next()
+        .unwrap_or(Value::Null);
+    let notes = repeated
+        .into_iter()
+        .map(|(line, key)| format!("line {line}: key {key:?} already set in map"));
     Ok((value, notes.collect()))
 }
 

@@ -6,7 +6,7 @@ mod service;
 
 use serde_json::{Map, Value, json};
 
-use super::{Kind, allocate, quantity};
+use super::{Kind, allocate, quantity, shape};
 
 /// Annotation that carries a DaemonSet's template generation, which has no member in `apps/v1`.
 pub(super) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
@@ -16,6 +16,7 @@ pub(super) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.gene
 /// The genuine server does this after it has computed `managedFields`, so that what is set here belongs to no
 /// manager. A CertificateSigningRequest's requester has to be set afterwards.
 pub fn prepare_create(kind: &Kind, object: &mut Value) {
+    store(kind, object);
     reset_status(kind, object);
     match kind.kind {
         "Namespace" => namespace_finalizer(object),
@@ -49,6 +50,7 @@ pub fn prepare_create(kind: &Kind, object: &mut Value) {
 
 /// Prepares an object with its defaults for replacing `old`, through the resource itself (`""`) or a subresource.
 pub fn prepare_update(kind: &Kind, subresource: &str, new: &mut Value, old: &Value) {
+    store(kind, new);
     copy(new, old, "/metadata", "generation");
     for given in [
         "creationTimestamp",
@@ -70,6 +72,12 @@ pub fn prepare_update(kind: &Kind, subresource: &str, new: &mut Value, old: &Val
         _ => keep(kind, new, old),
     }
     generation::update(kind, new, old);
+}
+
+fn store(kind: &Kind, object: &mut Value) {
+    if let Some(index) = shape::of(kind) {
+        shape::store(index, object);
+    }
 }
 
 fn keep(kind: &Kind, new: &mut Value, old: &Value) {

@@ -8,7 +8,7 @@ mod parse;
 mod settle;
 
 pub use mismatch::mismatch;
-pub(super) use settle::settle;
+pub(super) use settle::{settle, store};
 
 use std::sync::LazyLock;
 

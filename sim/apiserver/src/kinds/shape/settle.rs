@@ -39,11 +39,43 @@ fn settle_member(member: &Member, map: &mut Map<String, Value>) {
         return;
     }
     let value = map.entry(member.name).or_insert_with(|| zero(&member.ty));
-    match (member.ty.plain(), &*value) {
-        (Ty::Struct(_), _) => settle_value(&member.ty, value),
-        // QUIRK: an empty list is stored as none, and none is printed as null.
-        (Ty::List(_), Value::Array(items)) if items.is_empty() => *value = Value::Null,
-        (Ty::Map(_), Value::Object(members)) if members.is_empty() => *value = Value::Null,
+    if let Ty::Struct(_) = member.ty.plain() {
+        settle_value(&member.ty, value);
+    }
+}
+
+/// What storing makes of a settled object: an empty list or map that is always printed comes back as null.
+pub(in crate::kinds) fn store(index: usize, object: &mut Value) {
+    let Value::Object(map) = object else { return };
+    for member in &shape(index).members {
+        let Some(value) = map.get_mut(member.name) else {
+            continue;
+        };
+        let always = !member.pointer && !member.omit_empty && !member.omit_zero;
+        if always && is_empty(&member.ty, value) {
+            *value = Value::Null;
+        }
+        store_value(&member.ty, value);
+    }
+}
+
+fn is_empty(ty: &Ty, value: &Value) -> bool {
+    match (ty.plain(), value) {
+        (Ty::List(_), Value::Array(items)) => items.is_empty(),
+        (Ty::Map(_), Value::Object(members)) => members.is_empty(),
+        _ => false,
+    }
+}
+
+fn store_value(ty: &Ty, value: &mut Value) {
+    match (ty.plain(), value) {
+        (Ty::Struct(index), value) => store(*index, value),
+        (Ty::List(item), Value::Array(items)) => {
+            items.iter_mut().for_each(|v| store_value(item, v));
+        }
+        (Ty::Map(item), Value::Object(members)) => {
+            members.values_mut().for_each(|v| store_value(item, v));
+        }
         _ => {}
     }
 }

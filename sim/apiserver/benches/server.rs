@@ -1,5 +1,4 @@
 //! What the scenarios live on: starting a server, dry-run applies that change nothing, creates, lists and watches.
-#![expect(missing_docs, reason = "criterion's macros make public items without docs")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on stops")]
 
 use apiserver::{ApiServer, Config, User};
@@ -19,15 +18,34 @@ fn server() -> ApiServer {
 }
 
 fn send(server: &ApiServer, user: &User, method: &str, path: &str, content_type: &str, body: &Value) -> u16 {
-    let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
-    let request = Request::builder().method(method).uri(path).header("content-type", content_type).body(body).unwrap();
+    let body = if body.is_null() {
+        Bytes::new()
+    } else {
+        Bytes::from(body.to_string())
+    };
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("content-type", content_type)
+        .body(body)
+        .unwrap();
     server.handle(request, Some(user)).status().as_u16()
 }
 
 fn with_namespace() -> (ApiServer, User) {
     let (server, user) = (server(), User::admin());
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "apps"}});
-    assert_eq!(send(&server, &user, "POST", "/api/v1/namespaces", "application/json", &namespace), 201);
+    assert_eq!(
+        send(
+            &server,
+            &user,
+            "POST",
+            "/api/v1/namespaces",
+            "application/json",
+            &namespace
+        ),
+        201
+    );
     (server, user)
 }
 
@@ -58,10 +76,21 @@ fn start(c: &mut Criterion) {
 fn dry_run(c: &mut Criterion) {
     let (server, user) = with_namespace();
     let path = "/apis/apps/v1/namespaces/apps/deployments/web?fieldManager=m&force=true";
-    let apply = |path: &str| send(&server, &user, "PATCH", path, "application/apply-patch+yaml", &deployment());
+    let apply = |path: &str| {
+        send(
+            &server,
+            &user,
+            "PATCH",
+            path,
+            "application/apply-patch+yaml",
+            &deployment(),
+        )
+    };
     assert_eq!(apply(path), 201);
     let path = format!("{path}&dryRun=All");
-    c.bench_function("dry-run apply of an unchanged Deployment", |b| b.iter(|| assert_eq!(apply(&path), 200)));
+    c.bench_function("dry-run apply of an unchanged Deployment", |b| {
+        b.iter(|| assert_eq!(apply(&path), 200))
+    });
 }
 
 fn create(c: &mut Criterion) {
@@ -88,7 +117,9 @@ fn list(c: &mut Criterion) {
         b.iter(|| assert_eq!(send(&server, &user, "GET", path, "", &Value::Null), 200));
     });
     let before = server.snapshot();
-    c.bench_function("snapshot and restore 1000 objects", |b| b.iter(|| server.restore(&before)));
+    c.bench_function("snapshot and restore 1000 objects", |b| {
+        b.iter(|| server.restore(&before))
+    });
 }
 
 criterion_group!(benches, start, dry_run, create, list);

@@ -114,48 +114,8 @@ fn write_status(actor: &Actor, job: &Value, verdict: Option<(&str, &str, &str)>,
             .unwrap_or_else(|| json!(now));
         next.insert("startTime".to_owned(), start);
     }
-    let mut conditions = status::conditions(&job);
-    if suspended {
-        let condition = Condition {
-            kind: "Suspended",
-            status: true,
-            reason: "JobSuspended",
-            message: "Job suspended",
-        };
-        status::set(&mut conditions, &condition, &now, false);
-    } else if object::condition(&job, "Suspended").is_some() {
-        let condition = Condition {
-            kind: "Suspended",
-            status: false,
-            reason: "JobResumed",
-            message: "Job resumed",
-        };
-        status::set(&mut conditions, &condition, &now, false);
-    }
-    if let Some((kind, reason, message)) = verdict {
-        let before = if kind == "Complete" {
-            "SuccessCriteriaMet"
-        } else {
-            "FailureTarget"
-        };
-        for kind in [before, kind] {
-            status::set(
-                &mut conditions,
-                &Condition {
-                    kind,
-                    status: true,
-                    reason,
-                    message,
-                },
-                &now,
-                false,
-            );
-        }
-        for entry in &mut conditions {
-            if let Some(time) = entry.get("lastTransitionTime").cloned() {
-                entry["lastProbeTime"] = time;
-            }
-        }
+    let conditions = conditions(&job, verdict, suspended, &now);
+    if let Some((kind, ..)) = verdict {
         if kind == "Complete" {
             next.insert("completionTime".to_owned(), json!(now));
         }
@@ -165,4 +125,57 @@ fn write_status(actor: &Actor, job: &Value, verdict: Option<(&str, &str, &str)>,
         next.insert("conditions".to_owned(), Value::Array(conditions));
     }
     actor.set_status(JOBS, &job, Value::Object(next));
+}
+
+fn conditions(job: &Value, verdict: Option<(&str, &str, &str)>, suspended: bool, now: &str) -> Vec<Value> {
+    let mut list = status::conditions(job);
+    let was_suspended = object::condition(job, "Suspended").is_some();
+    if suspended || was_suspended {
+        let (reason, message) = if suspended {
+            ("JobSuspended", "Job suspended")
+        } else {
+            ("JobResumed", "Job resumed")
+        };
+        let kind = "Suspended";
+        let status = suspended;
+        status::set(
+            &mut list,
+            &Condition {
+                kind,
+                status,
+                reason,
+                message,
+            },
+            now,
+            false,
+        );
+    }
+    let Some((kind, reason, message)) = verdict else {
+        return list;
+    };
+    let before = if kind == "Complete" {
+        "SuccessCriteriaMet"
+    } else {
+        "FailureTarget"
+    };
+    for kind in [before, kind] {
+        let status = true;
+        status::set(
+            &mut list,
+            &Condition {
+                kind,
+                status,
+                reason,
+                message,
+            },
+            now,
+            false,
+        );
+    }
+    for entry in &mut list {
+        if let Some(time) = entry.get("lastTransitionTime").cloned() {
+            entry["lastProbeTime"] = time;
+        }
+    }
+    list
 }

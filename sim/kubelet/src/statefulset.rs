@@ -45,8 +45,7 @@ pub(crate) fn reconcile(actor: &Actor, set: &Value) -> Again {
     }
     let highest = pods
         .iter()
-        .filter(|pod| ordinal(set, pod).is_none_or(|n| n >= wanted))
-        .next_back();
+        .rfind(|pod| ordinal(set, pod).is_none_or(|n| n >= wanted));
     if let Some(pod) = highest.filter(|pod| object::deletion_timestamp(pod).is_empty()) {
         actor.delete(PODS, pod, None);
     } else if rolling && !waiting {

@@ -1,4 +1,5 @@
 //! What kube-controller-manager does without being asked: furnishing, collecting, emptying.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::time::Duration;
 

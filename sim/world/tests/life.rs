@@ -1,4 +1,5 @@
 //! A cluster that lives: workloads become ready, processes start and die, names lead to ports.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::{
     convert::Infallible,

@@ -206,6 +206,7 @@ pub(crate) fn stored(definition: &Definition, version: &Version, object: &Value)
     if !version.preserve {
         kube_schema::unknown_fields(&version.typed.0, version.typed.1, &mut object);
     }
+    default(version, &mut object);
     object
 }
 

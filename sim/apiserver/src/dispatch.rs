@@ -98,7 +98,7 @@ fn serve_resource(
     user: &User,
     now: Timestamp,
 ) -> Outcome<Reply> {
-    access::authorize(core, user, &target)?;
+    access::authorize(core, user, &named(&target, request))?;
     let Some(resource) = core.resolve(&target.gvr) else {
         return discovery::missing(core, &target);
     };
@@ -165,6 +165,21 @@ fn serve_resource(
         controllers::settle(core, now);
     }
     Ok(reply)
+}
+
+/// A collection that is asked for one name is judged as that object.
+fn named(target: &Target, request: &Incoming) -> Target {
+    let mut target = target.clone();
+    if target.name.is_empty() && matches!(target.verb, Verb::List | Verb::Watch | Verb::DeleteCollection) {
+        let selector = request.query.get("fieldSelector").unwrap_or_default();
+        let terms = selector
+            .split(',')
+            .filter_map(|term| term.strip_prefix("metadata.name="));
+        if let Some(name) = terms.map(|name| name.trim_start_matches('=')).next() {
+            name.clone_into(&mut target.name);
+        }
+    }
+    target
 }
 
 enum Done {

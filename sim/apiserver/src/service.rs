@@ -81,11 +81,20 @@ impl ApiServer {
                 warnings,
                 encoding,
             } => {
+                let retry = object
+                    .pointer("/details/retryAfterSeconds")
+                    .and_then(Value::as_u64);
                 let (media, bytes) = match encoding {
                     Encoding::Json => ("application/json", crate::encode::json(&object)),
                     Encoding::Yaml => ("application/yaml", crate::encode::yaml(&object)),
                 };
-                with_warnings(build(code, media, full(bytes)), &warnings)
+                let mut response = with_warnings(build(code, media, full(bytes)), &warnings);
+                if let Some(seconds) = retry.filter(|_| code >= 400) {
+                    response
+                        .headers_mut()
+                        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                }
+                response
             }
             Reply::Raw {
                 code,

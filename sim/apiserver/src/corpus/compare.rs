@@ -3,7 +3,10 @@
 //! Instead of masking the answer too, each mask is matched with what stands in its place, and has to stand for the
 //! same thing wherever it occurs again.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use regex::Regex;
 use serde_json::Value;
@@ -95,14 +98,17 @@ impl Bindings {
     pub(super) fn document(&mut self, expected: &Value, actual: &Value, path: &str) -> Result<(), String> {
         match (expected, actual) {
             (Value::Object(left), Value::Object(right)) => {
+                let mut taken = BTreeSet::new();
                 for (key, value) in left {
                     let here = format!("{path}.{key}");
-                    let Some(other) = right.get(key) else {
+                    let own = self.key(key, right);
+                    taken.insert(own.clone());
+                    let Some(other) = right.get(&own) else {
                         return Err(format!("{here}: want {}, have nothing", short(value)));
                     };
                     self.member(key, value, other, &here)?;
                 }
-                match right.iter().find(|(key, _)| !left.contains_key(*key)) {
+                match right.iter().find(|(key, _)| !taken.contains(*key)) {
                     Some((key, value)) => Err(format!("{path}.{key}: want nothing, have {}", short(value))),
                     None => Ok(()),
                 }
@@ -118,6 +124,21 @@ impl Bindings {
                 short(actual)
             )),
         }
+    }
+
+    /// The name under which the answer has a member whose recorded name may hold masks.
+    fn key(&mut self, expected: &str, members: &serde_json::Map<String, Value>) -> String {
+        if members.contains_key(expected) || !MASK.is_match(expected) {
+            return expected.to_owned();
+        }
+        for own in members.keys() {
+            let mut attempt = self.clone();
+            if attempt.text(expected, own) {
+                *self = attempt;
+                return own.clone();
+            }
+        }
+        expected.to_owned()
     }
 
     fn list(&mut self, left: &[Value], right: &[Value], path: &str) -> Result<(), String> {

@@ -95,6 +95,7 @@ pub(super) fn case(
 
 impl Run {
     fn prepare_server(&mut self, case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(), String> {
+        crate::bootstrap::policy(&mut self.core, self.clock.now());
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
             self.create_namespace(name, None, None)?;
         }
@@ -386,11 +387,17 @@ fn answer(reply: Reply) -> Answer {
                     String::from_utf8_lossy(&encode::yaml(&object)).into_owned(),
                 ),
             };
+            let retry = object
+                .pointer("/details/retryAfterSeconds")
+                .map(|seconds| seconds.to_string().into());
             Answer {
                 code,
                 content_type: media.to_owned(),
                 warnings: quoted(warnings),
-                headers: Map::new(),
+                headers: retry
+                    .map(|seconds| ("retry-after".to_owned(), seconds))
+                    .into_iter()
+                    .collect(),
                 body: text.is_empty().then(|| Arc::unwrap_or_clone(object)),
                 text,
             }

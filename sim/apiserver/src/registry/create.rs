@@ -22,6 +22,11 @@ impl Call<'_> {
         }
         let mut object = self.decode(None)?;
         self.check_namespace(&mut object)?;
+        if !matches!(manifest::object::resource_version(&object), "" | "0") {
+            return Err(Failure::plain(
+                "resourceVersion should not be set on objects to be created",
+            ));
+        }
         self.drop_duplicate_owners(&mut object);
         self.fill_system_fields(&mut object);
         self.generate_name(&mut object);

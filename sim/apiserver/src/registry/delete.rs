@@ -165,6 +165,7 @@ impl Call<'_> {
         let options = self.delete_options()?;
         let selection = self.selection()?;
         let table = self.core.table(&self.resource.table);
+        let seen = self.core.revision();
         let resource = Arc::clone(&self.resource);
         let chosen: Vec<(Key, Arc<Value>)> = crate::store::in_namespace(&table, &self.target.namespace)
             .map(|(key, stored)| (key.clone(), view(&resource, stored)))
@@ -175,10 +176,7 @@ impl Call<'_> {
             self.delete_object(key, &options)?;
         }
         let items = chosen.into_iter().map(|(_, object)| object);
-        Ok((
-            200,
-            Arc::new(self.list_of(items, self.core.revision(), Map::new())),
-        ))
+        Ok((200, Arc::new(self.list_of(items, seen, Map::new()))))
     }
 }
 
@@ -193,7 +191,7 @@ fn check_options(options: &DeleteOptions) -> Outcome<()> {
         }
         if !matches!(policy, "Orphan" | "Background" | "Foreground") {
             let message = format!(
-                "Unsupported value: {policy:?}: supported values: \"Background\", \"Foreground\", \"Orphan\", \"nil\""
+                "Unsupported value: {policy:?}: supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""
             );
             causes.push(Cause::new("FieldValueNotSupported", "propagationPolicy", message));
         }

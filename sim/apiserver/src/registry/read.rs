@@ -28,13 +28,11 @@ impl Call<'_> {
         let Some(text) = self.query.get("resourceVersion") else {
             return Ok(0);
         };
-        let asked = text.parse::<u64>().map_err(|_| {
-            let message = if self.target.name.is_empty() {
-                format!("resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax")
-            } else {
-                format!("invalid resource version: strconv.ParseUint: parsing {text:?}: invalid syntax")
-            };
-            Failure::bad_request(message)
+        let asked = revision(text).ok_or_else(|| {
+            Failure::bad_request(format!(
+                "invalid resource version: resourceVersion: {}",
+                not_a_revision(text)
+            ))
         })?;
         let current = self.core.revision();
         if asked > current {
@@ -42,6 +40,18 @@ impl Call<'_> {
         }
         Ok(asked)
     }
+}
+
+/// A revision as clients write it: digits and nothing else.
+pub(crate) fn revision(text: &str) -> Option<u64> {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
+pub(crate) fn not_a_revision(text: &str) -> String {
+    format!("Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax")
 }
 
 /// A stored object in the version of `resource`.

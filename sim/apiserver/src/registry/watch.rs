@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{list::Selection, read::view};
+use super::{
+    list::Selection,
+    read::{not_a_revision, revision, view},
+};
 use crate::{
     call::Call,
     core::stamped,
@@ -86,11 +89,8 @@ impl Call<'_> {
         let Some(text) = self.query.get("resourceVersion") else {
             return Ok(0);
         };
-        let asked = text.parse::<u64>().map_err(|_| {
-            Failure::bad_request(format!(
-                "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
-            ))
-        })?;
+        let asked = revision(text)
+            .ok_or_else(|| Failure::plain(format!("resourceVersion: {}", not_a_revision(text))))?;
         let current = self.core.revision();
         if asked > current {
             return Err(Failure::version_in_the_future(asked, current));

@@ -89,7 +89,10 @@ fn play(source: &Source, options: &Options, emit: &mut dyn FnMut(Event)) -> Cour
     let logs = Logs::default();
     let _collecting = logs.collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
+        // No sockets in a simulated run. The interval of one: the judge is polled right after the task that woke it,
+        // not after some number of others that depends on what ran before.
+        .enable_time()
+        .event_interval(1)
         .start_paused(true)
         .build();
     let runtime = match runtime {

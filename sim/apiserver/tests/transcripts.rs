@@ -14,8 +14,8 @@ const RATCHET: [(&str, usize); 14] = [
     ("ssa-builtin", 19),
     ("ssa-crd", 192),
     ("ssa-idempotence", 55),
-    ("ssa-managers", 14),
-    ("ssa-random", 109),
+    ("ssa-managers", 15),
+    ("ssa-random", 108),
     ("ssa-request", 11),
     ("ssa-subresource", 11),
 ];

@@ -255,7 +255,9 @@ pub(crate) fn scale_apply(call: &Call<'_>, old: &Value, config: &Value) -> Outco
     let applied = with_scale_manager(call, |manager| {
         manager.apply(Some(old), config, &call.manager, force, call.now)
     });
-    let scale = applied.map_err(refusal)?.unwrap_or_else(|| old.clone());
+    let Some(scale) = applied.map_err(refusal)? else {
+        return Ok(old.clone());
+    };
     if call.resource.is_custom() {
         // QUIRK: the scale of a custom resource cannot be applied, though everything before this point is done.
         let (namespace, name) = (

@@ -13,9 +13,9 @@ const RATCHET: [(&str, usize); 14] = [
     ("ssa", 388),
     ("ssa-builtin", 19),
     ("ssa-crd", 192),
-    ("ssa-idempotence", 55),
+    ("ssa-idempotence", 56),
     ("ssa-managers", 15),
-    ("ssa-random", 108),
+    ("ssa-random", 109),
     ("ssa-request", 11),
     ("ssa-subresource", 11),
 ];

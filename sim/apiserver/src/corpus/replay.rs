@@ -5,7 +5,8 @@ use std::{
     sync::Arc,
 };
 
-use edges::{Clock, Seed};
+use edges::Seed;
+use jiff::{SignedDuration, Timestamp};
 use kube_schema::Document;
 use serde_json::{Map, Value, json};
 
@@ -26,7 +27,8 @@ use crate::{
 /// A case on its own server.
 struct Run {
     core: Core,
-    clock: Clock,
+    /// Moves by the sleeps of the case, so that a replay is the same on any machine.
+    now: Timestamp,
     known: Known,
     bindings: Bindings,
     watches: BTreeMap<String, Open>,
@@ -65,7 +67,7 @@ pub(super) fn case(
     let rng = Seed(1).derive("corpus").rng();
     let mut run = Run {
         core: Core::new("1.36", environment != "bare", rng),
-        clock: Clock::system(),
+        now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000),
         known: Known::default(),
         bindings: Bindings::default(),
         watches: BTreeMap::new(),
@@ -95,7 +97,7 @@ pub(super) fn case(
 
 impl Run {
     fn prepare_server(&mut self, case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(), String> {
-        crate::bootstrap::policy(&mut self.core, self.clock.now());
+        crate::bootstrap::policy(&mut self.core, self.now);
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
             self.create_namespace(name, None, None)?;
         }
@@ -215,7 +217,7 @@ impl Run {
             ..crate::request::Incoming::default()
         };
         let user = self.admin.clone();
-        match dispatch::serve(&mut self.core, &incoming, Some(&user), self.clock.now()) {
+        match dispatch::serve(&mut self.core, &incoming, Some(&user), self.now) {
             Reply::Object { code: 201, .. } => Ok(()),
             Reply::Object { object, .. } => Err(format!("fixture refused: {object}")),
             Reply::Raw { .. } | Reply::Watch { .. } => Err("fixture refused".to_owned()),
@@ -230,11 +232,14 @@ impl Run {
         if let Some(watch) = step.get("collect").and_then(Value::as_str) {
             return self.collect(watch, step);
         }
+        if let Some(seconds) = step.get("sleepSeconds").and_then(Value::as_f64) {
+            self.now += SignedDuration::from_secs_f64(seconds);
+        }
         let Some(request) = step.get("request") else {
             return Ok(());
         };
         let (incoming, _) = request::build(request, body, &self.known)?;
-        let reply = dispatch::serve(&mut self.core, &incoming, None, self.clock.now());
+        let reply = dispatch::serve(&mut self.core, &incoming, None, self.now);
         if let Reply::Watch { plan, .. } = &reply
             && step["watch"] == Value::Bool(true)
         {

@@ -56,7 +56,8 @@ impl Call<'_> {
             return Err(self.exists(&existing));
         }
         if self.dry_run {
-            return Ok(Arc::new(object));
+            // What the stored version does not know is lost in a dry run too.
+            return Ok(view(&resource, &Arc::new(stored_form(&resource, object))));
         }
         let stored = self.core.put(&resource, key, stored_form(&resource, object));
         Ok(view(&resource, &stored))

@@ -94,7 +94,7 @@ impl Call<'_> {
             return Ok(Arc::clone(live));
         }
         if self.dry_run {
-            return Ok(Arc::new(object));
+            return Ok(view(&resource, &Arc::new(stored_form(&resource, object))));
         }
         let key = self.key();
         let stored = self.core.put(&resource, key, stored_form(&resource, object));

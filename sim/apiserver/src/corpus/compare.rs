@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::LazyLock,
+    sync::{LazyLock, Mutex, PoisonError},
 };
 
 use regex::Regex;
@@ -44,6 +44,21 @@ fn class_pattern(class: &str) -> &'static str {
     }
 }
 
+/// Most texts are one mask and nothing else, so few patterns serve nearly all.
+fn compiled(text: String) -> Option<Regex> {
+    static KNOWN: Mutex<BTreeMap<String, Regex>> = Mutex::new(BTreeMap::new());
+    const MOST: usize = 1000;
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(regex) = known.get(&text) {
+        return Some(regex.clone());
+    }
+    let regex = Regex::new(&text).ok()?;
+    if known.len() < MOST {
+        known.insert(text, regex.clone());
+    }
+    Some(regex)
+}
+
 impl Bindings {
     /// Whether `actual` is what the masked text `expected` says, with masks meaning the same everywhere.
     fn text(&mut self, expected: &str, actual: &str) -> bool {
@@ -68,7 +83,7 @@ impl Bindings {
         }
         regex.push_str(&regex::escape(&expected[end..]));
         regex.push('$');
-        let Some(found) = Regex::new(&regex).ok().and_then(|regex| regex.captures(actual)) else {
+        let Some(found) = compiled(regex).and_then(|regex| regex.captures(actual)) else {
             return expected == actual;
         };
         masks.into_iter().enumerate().all(|(at, (class, mask))| {

@@ -32,6 +32,8 @@ pub struct Config {
     pub seed: Seed,
     /// Whether the garbage collector, namespaces, ServiceAccounts and the like are run.
     pub controllers: bool,
+    /// Whether it is the API server of an OpenShift cluster: security context constraints decide about pods.
+    pub openshift: bool,
 }
 
 /// A Kubernetes API server. Clones share one state.
@@ -56,6 +58,9 @@ impl ApiServer {
         let mut core = Core::new(&config.minor, config.controllers, rng);
         bootstrap::policy(&mut core, config.clock.now());
         controllers::settle(&mut core, config.clock.now());
+        if config.openshift {
+            bootstrap::openshift(&mut core, config.clock.now());
+        }
         let (revision, _) = watch::channel((0, core.revision()));
         Self(Arc::new(Shared {
             core: Mutex::new(core),

@@ -76,7 +76,12 @@ fn only_housekeeping(pod: &Value, old: &Value) -> bool {
         let mut pod = pod.clone();
         object::map_at(&mut pod, &["spec"]).remove("schedulingGates");
         let meta = object::map_at(&mut pod, &["metadata"]);
-        for key in ["ownerReferences", "finalizers", "managedFields", "resourceVersion"] {
+        for key in [
+            "ownerReferences",
+            "finalizers",
+            "managedFields",
+            "resourceVersion",
+        ] {
             meta.remove(key);
         }
         if let Some(own) = meta.get_mut("annotations").and_then(Value::as_object_mut) {

@@ -82,11 +82,7 @@ fn settle_volumes(asked: Option<&Vec<Value>>, mounts_host: bool) -> Vec<String> 
     let mut kinds: Vec<String> = match asked {
         None => vec!["*".to_owned()],
         Some(list) if list.is_empty() && !mounts_host => vec!["none".to_owned()],
-        Some(list) => list
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
+        Some(list) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
     };
     let all = kinds.iter().any(|kind| kind == "*");
     if mounts_host {
@@ -122,7 +118,10 @@ mod tests {
     #[test]
     fn every_constraint_has_its_role() {
         let roles = policy();
-        assert_eq!(roles.iter().filter(|own| own["kind"] == "ClusterRole").count(), 11);
+        assert_eq!(
+            roles.iter().filter(|own| own["kind"] == "ClusterRole").count(),
+            11
+        );
         assert_eq!(
             roles
                 .iter()

@@ -22,7 +22,14 @@ fn points(own: &Constraint) -> i64 {
 }
 
 fn volumes(kinds: &[String]) -> i64 {
-    const TRIVIAL: [&str; 6] = ["secret", "configMap", "emptyDir", "downwardAPI", "projected", "none"];
+    const TRIVIAL: [&str; 6] = [
+        "secret",
+        "configMap",
+        "emptyDir",
+        "downwardAPI",
+        "projected",
+        "none",
+    ];
     if kinds.iter().any(|kind| kind == "hostPath" || kind == "*") {
         return 200_000;
     }

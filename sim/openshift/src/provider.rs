@@ -57,7 +57,11 @@ impl Provider {
                 }
             }
         }
-        if problems.is_empty() { Ok(pod) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(pod)
+        } else {
+            Err(problems)
+        }
     }
 
     fn fill_pod(&self, pod: &mut Value) {
@@ -127,10 +131,7 @@ impl Provider {
             .and_then(|own| own.get("add"))
             .and_then(Value::as_array)
             .is_some_and(|added| added.iter().any(|name| name == "CAP_SYS_ADMIN"));
-        let default = self
-            .own
-            .escalation_default
-            .filter(|_| !privileged && !adds_admin);
+        let default = self.own.escalation_default.filter(|_| !privileged && !adds_admin);
         let value = default.or(self.own.escalation.filter(|allowed| !allowed));
         if let Some(value) = value {
             context::set_own(container, "allowPrivilegeEscalation", value.into());

@@ -82,7 +82,9 @@ pub(crate) fn validate(own: &Constraint, path: &str, pod: &Value) -> Vec<String>
     }
     if !own.flex_drivers.is_empty() && own.allows_volume("flexVolume") {
         for (at, volume) in volumes.iter().enumerate() {
-            let Some(flex) = volume.get("flexVolume") else { continue };
+            let Some(flex) = volume.get("flexVolume") else {
+                continue;
+            };
             let driver = flex.get("driver").and_then(Value::as_str).unwrap_or_default();
             if !own.flex_drivers.iter().any(|allowed| allowed == driver) {
                 problems.push(invalid(

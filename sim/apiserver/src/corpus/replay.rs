@@ -73,6 +73,7 @@ pub(super) fn case(
         watches: BTreeMap::new(),
         admin: User::admin(),
     };
+    run.core.openshift = environment == "scc";
     let key = format!("{environment} {}", case["fixtures"]);
     match prepared.0.get(&key) {
         Some(state) => run.core.state = state.clone(),
@@ -98,6 +99,9 @@ pub(super) fn case(
 impl Run {
     fn prepare_server(&mut self, case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(), String> {
         crate::bootstrap::policy(&mut self.core, self.now);
+        if self.core.openshift {
+            crate::bootstrap::openshift(&mut self.core, self.now);
+        }
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
             self.create_namespace(name, None, None)?;
         }

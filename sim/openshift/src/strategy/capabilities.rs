@@ -55,9 +55,9 @@ pub(crate) fn validate(own: &Constraint, path: &str, container: &Value) -> Vec<S
         return Vec::new();
     }
     let dropped = names(Some(have), "drop");
-    let refused = names(Some(have), "add").into_iter().filter(|name| {
-        !allowed.contains(name) && !own.capabilities_added.contains(name)
-    });
+    let refused = names(Some(have), "add")
+        .into_iter()
+        .filter(|name| !allowed.contains(name) && !own.capabilities_added.contains(name));
     let mut problems: Vec<String> = refused
         .map(|name| {
             invalid(

@@ -27,11 +27,7 @@ pub(crate) fn validate(own: &Groups, path: &str, groups: &[i64]) -> Vec<String> 
         let detail = "unable to validate empty groups against required ranges";
         return vec![invalid(path, shown, detail)];
     }
-    let inside = |group: &i64| {
-        own.ranges
-            .iter()
-            .any(|(min, max)| (*min..=*max).contains(group))
-    };
+    let inside = |group: &i64| own.ranges.iter().any(|(min, max)| (*min..=*max).contains(group));
     groups
         .iter()
         .filter(|group| !inside(group))

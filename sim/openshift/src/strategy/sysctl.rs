@@ -40,10 +40,8 @@ pub(crate) fn validate(own: &Constraint, pod: &Value) -> Vec<String> {
 
 /// A pattern that ends in a star stands for everything that starts like it.
 fn matches(patterns: &[String], name: &str) -> bool {
-    patterns
-        .iter()
-        .any(|pattern| match pattern.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => pattern == name,
-        })
+    patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => pattern == name,
+    })
 }

@@ -11,7 +11,7 @@ use crate::{
     audit::Entry,
     bootstrap,
     changes::Changes,
-    controllers,
+    controllers::{self, Controllers},
     core::{Core, State},
     dispatch::{self, Reply},
     gvr::Gvr,
@@ -30,8 +30,8 @@ pub struct Config {
     pub clock: Clock,
     /// Where uids and generated names come from.
     pub seed: Seed,
-    /// Whether the garbage collector, namespaces, ServiceAccounts and the like are run.
-    pub controllers: bool,
+    /// Which of the controllers that no cluster is without are run.
+    pub controllers: Controllers,
     /// Whether it is the API server of an OpenShift cluster: security context constraints decide about pods.
     pub openshift: bool,
 }

@@ -10,7 +10,7 @@ pub(crate) fn server(clock: Clock, seed: Seed, openshift: bool) -> ApiServer {
         minor: "1.36".to_owned(),
         clock,
         seed: seed.derive("apiserver"),
-        controllers: true,
+        controllers: apiserver::Controllers::All,
         openshift,
     };
     let api = ApiServer::new(config);

@@ -17,6 +17,7 @@ use super::{
     template::{Known, find, segments},
 };
 use crate::{
+    controllers::Controllers,
     core::{Core, State},
     dispatch::{self, Reply},
     encode,
@@ -66,7 +67,7 @@ pub(super) fn case(
     let environment = case["environment"].as_str().unwrap_or("bare");
     let rng = Seed(1).derive("corpus").rng();
     let mut run = Run {
-        core: Core::new("1.36", environment != "bare", rng),
+        core: Core::new("1.36", controllers(environment), rng),
         now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000),
         known: Known::default(),
         bindings: Bindings::default(),
@@ -94,6 +95,15 @@ pub(super) fn case(
             .map_err(|difference| format!("{id}{difference}"))?;
     }
     Ok(())
+}
+
+/// What runs beside the recorded server in an environment.
+fn controllers(environment: &str) -> Controllers {
+    match environment {
+        "bare" => Controllers::None,
+        "api" => Controllers::Furnishing,
+        _ => Controllers::All,
+    }
 }
 
 impl Run {

@@ -33,6 +33,8 @@ pub struct Config {
     pub seed: Seed,
     /// Which of the controllers that no cluster is without are run.
     pub controllers: Controllers,
+    /// Whether it is the API server of an OpenShift cluster: security context constraints decide about pods.
+    pub openshift: bool,
 }
 
 /// A Kubernetes API server. Clones share one state.
@@ -57,6 +59,10 @@ impl ApiServer {
         let mut core = Core::new(&config.minor, config.controllers, rng);
         bootstrap::policy(&mut core, config.clock.now());
         controllers::settle(&mut core, config.clock.now());
+        if config.openshift {
+            core.openshift = true;
+            bootstrap::openshift(&mut core, config.clock.now());
+        }
         Self::around(core, config.clock)
     }
 

@@ -76,6 +76,7 @@ impl World {
             clock,
             seed: Seed(1),
             controllers: apiserver::Controllers::All,
+            openshift: false,
         });
         let git = GitServer::new().unwrap();
         let ports = Ports::default();

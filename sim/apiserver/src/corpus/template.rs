@@ -74,6 +74,7 @@ impl Known {
                     .and_then(|inner| self.resolve(inner))
                 {
                     Some(found) => found,
+                    None if whole.is_some_and(|inner| !inner.contains("{{")) => Value::Null,
                     None => self.text(text).into(),
                 }
             }

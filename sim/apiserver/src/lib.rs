@@ -37,6 +37,6 @@ mod wire;
 pub use audit::Entry;
 pub use changes::{Change, ChangeKind, Changes};
 pub use gvr::Gvr;
-pub use server::{ApiServer, Config, Snapshot};
+pub use server::{ApiServer, Config, MINORS, Snapshot};
 pub use service::{ApiService, ResponseBody};
 pub use user::User;

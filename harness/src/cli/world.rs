@@ -32,6 +32,9 @@ pub(super) struct WorldArgs {
     /// The Kubernetes minor that the API server plays.
     #[arg(long, value_name = "MINOR", default_value = open::NEWEST, value_parser = PossibleValuesParser::new(open::minors()))]
     kubernetes: String,
+    /// Makes it an OpenShift cluster, with security context constraints.
+    #[arg(long)]
+    openshift: bool,
 }
 
 /// Opens a world and keeps it until Ctrl-C or SIGTERM.
@@ -47,6 +50,7 @@ pub(super) fn run(args: &WorldArgs) -> io::Result<Exit> {
     runtime.block_on(async {
         let world = open::start(&open::Wishes {
             minor: args.kubernetes.clone(),
+            openshift: args.openshift,
             listen: args.listen,
             git_listen: args.git_listen,
         })?;

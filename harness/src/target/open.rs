@@ -17,6 +17,7 @@ pub(crate) const GIT_INSIDE: &str = "http://git.example.com";
 pub(crate) struct Wishes {
     /// One of [`minors`].
     pub(crate) minor: String,
+    pub(crate) openshift: bool,
     pub(crate) listen: SocketAddr,
     pub(crate) git_listen: SocketAddr,
 }
@@ -33,6 +34,7 @@ pub(crate) fn minors() -> impl IntoIterator<Item = &'static str> {
 pub(crate) fn start(wishes: &Wishes) -> io::Result<Real> {
     Real::start(RealConfig {
         minor: wishes.minor.clone(),
+        openshift: wishes.openshift,
         listen: wishes.listen,
         git_listen: wishes.git_listen,
         ..RealConfig::default()

@@ -26,6 +26,8 @@ use crate::{Config, World};
 pub struct RealConfig {
     /// The Kubernetes minor that its API server plays.
     pub minor: String,
+    /// Whether it is an OpenShift cluster.
+    pub openshift: bool,
     /// Where the API server listens; port 0 takes any free one.
     pub listen: SocketAddr,
     /// Where the Git server listens.
@@ -47,6 +49,7 @@ impl Default for RealConfig {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {
             minor: sim.minor,
+            openshift: sim.openshift,
             listen: any,
             git_listen: any,
             seed: Seed::random(),
@@ -88,6 +91,7 @@ impl Real {
 
         let sim = Config {
             minor: config.minor,
+            openshift: config.openshift,
             seed: config.seed,
             ready_after: config.ready_after,
             completes_after: config.completes_after,

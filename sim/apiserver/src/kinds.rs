@@ -7,7 +7,7 @@ mod allocate;
 mod convert;
 mod defaults;
 mod prepare;
-mod quantity;
+pub(crate) mod quantity;
 mod reset;
 mod shape;
 mod table;

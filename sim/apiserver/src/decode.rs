@@ -17,8 +17,9 @@ use crate::{
 impl Call<'_> {
     /// The body as an object of the resource's kind, or of the type given.
     pub(crate) fn decode(&mut self, other: Option<(&str, &str)>) -> Outcome<Value> {
-        let Body { mut document, notes } = self.parse_document()?;
         let resource = Arc::clone(&self.resource);
+        let expected = other.map_or(resource.kind.as_str(), |(_, kind)| kind);
+        let Body { mut document, notes } = self.parse_document(expected, !resource.is_custom())?;
         let (typed, api_version, kind) = match other {
             Some((api_version, kind)) => (
                 strategy::builtin(api_version, kind),
@@ -87,7 +88,8 @@ impl Call<'_> {
         Ok((findings, object))
     }
 
-    fn parse_document(&self) -> Outcome<Body> {
+    /// The body as a document; `kind` is what it should be, and `protobuf` whether it may be that.
+    fn parse_document(&self, kind: &str, protobuf: bool) -> Outcome<Body> {
         let media = media::essence(&self.content_type);
         match media.as_str() {
             "" | "application/json" | "*/*" | "application/*" => Ok(Body {
@@ -95,6 +97,7 @@ impl Call<'_> {
                 notes: Vec::new(),
             }),
             "application/yaml" => wire::yaml(&self.body).map_err(Failure::bad_request),
+            media::PROTOBUF if protobuf => wire::protobuf(&self.body, kind),
             _ => Err(self.unsupported()),
         }
     }
@@ -230,7 +233,7 @@ impl Call<'_> {
 
     /// A body of options (`DeleteOptions`).
     pub(crate) fn decode_options(&mut self, kind: &str) -> Outcome<Value> {
-        let body = self.parse_document()?.document.into_value();
+        let body = self.parse_document(kind, true)?.document.into_value();
         let own = manifest::object::kind(&body);
         if !own.is_empty() && own != kind {
             return Err(Failure::bad_request(format!(
@@ -242,7 +245,7 @@ impl Call<'_> {
 }
 
 /// The Go package of a group's types.
-fn internal(group: &str, version: &str) -> String {
+pub(crate) fn internal(group: &str, version: &str) -> String {
     if !version.is_empty() {
         return version.to_owned();
     }

@@ -134,17 +134,41 @@ fn serve_resource(
             "the server does not allow this method on the requested resource",
         ));
     }
-    let (encoding, form) = media::negotiate(request.header("accept"), resource.is_custom())?;
+    let negotiated = media::negotiate(
+        request.header("accept"),
+        request.query.get("includeObject"),
+        resource.is_custom(),
+    );
+    let (encoding, form) = match negotiated {
+        Ok(negotiated) => negotiated,
+        Err(failure) => {
+            return Ok(Reply::Object {
+                code: failure.code,
+                object: Arc::new(failure.status()),
+                warnings: strategy::deprecation(&resource).into_iter().collect(),
+                encoding: Encoding::Json,
+            });
+        }
+    };
     let before = core.revision();
     let mut call = Call::new(core, resource, target, user, request, now);
     call.warnings.extend(strategy::deprecation(&call.resource));
     let result = run(&mut call, &form);
+    let shown = Arc::clone(&call.resource);
     let (target, warnings, dry_run) = (call.target, call.warnings, call.dry_run);
-    let reply = match result {
+    let whole = match &result {
+        Ok(Done::Object(_, object)) => Some(Arc::clone(object)),
+        _ => None,
+    };
+    let answer = result.and_then(|done| match done {
+        Done::Object(code, object) => Ok(Done::Object(code, form.answer(&shown, &object, now)?)),
+        watch @ Done::Watch(_) => Ok(watch),
+    });
+    let reply = match answer {
         Ok(Done::Watch(plan)) => Reply::Watch { plan, warnings },
         Ok(Done::Object(code, object)) => Reply::Object {
             code,
-            object: form.answer(&object),
+            object,
             warnings,
             encoding,
         },
@@ -160,7 +184,7 @@ fn serve_resource(
         user,
         dry_run,
     };
-    record(core, asked, now, before, &reply);
+    record(core, asked, now, before, (&reply, whole.as_deref()));
     if core.revision() != before {
         controllers::settle(core, now);
     }
@@ -208,7 +232,14 @@ struct Asked<'a> {
     dry_run: bool,
 }
 
-fn record(core: &mut Core, asked: Asked<'_>, now: Timestamp, before: u64, reply: &Reply) {
+/// Notes a write; beside the answer stands the object it shows.
+fn record(
+    core: &mut Core,
+    asked: Asked<'_>,
+    now: Timestamp,
+    before: u64,
+    (reply, object): (&Reply, Option<&Value>),
+) {
     let Asked {
         target,
         user,
@@ -217,8 +248,8 @@ fn record(core: &mut Core, asked: Asked<'_>, now: Timestamp, before: u64, reply:
     if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) {
         return;
     }
-    let name = match reply {
-        Reply::Object { object, .. } if target.name.is_empty() => manifest::object::name(object).to_owned(),
+    let name = match object {
+        Some(object) if target.name.is_empty() => manifest::object::name(object).to_owned(),
         _ => target.name.clone(),
     };
     let revision = core.revision();

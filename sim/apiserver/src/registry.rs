@@ -11,7 +11,8 @@ mod scale;
 mod update;
 mod watch;
 
-pub(crate) use read::view;
+pub(crate) use read::{stored_form, view};
+pub(crate) use scale::selector_text;
 
 pub(crate) use crate::custom::view_value;
 pub(crate) use watch::{Plan, bookmark, event_for, expired_event};

@@ -199,7 +199,8 @@ impl Watch {
         }
         match core.state.store.since(self.shown) {
             Ok(events) => {
-                let shown = events.filter_map(|event| registry::event_for(&self.plan, event));
+                let now = server.clock().now();
+                let shown = events.filter_map(|event| registry::event_for(&mut self.plan, event, now));
                 self.queue.extend(shown.map(|event| line(&event)));
             }
             Err(_) => {
@@ -215,8 +216,9 @@ impl Watch {
     fn finish(&mut self) {
         self.collect();
         if self.plan.bookmarks && !self.ended {
-            self.queue
-                .push_back(line(&registry::bookmark(&self.plan.resource, self.shown, false)));
+            let now = self.server.clock().now();
+            let mark = registry::bookmark(&mut self.plan, self.shown, false, now);
+            self.queue.push_back(line(&mark));
         }
         self.ended = true;
     }

@@ -1,4 +1,4 @@
-//! JSON and YAML bodies.
+//! JSON, YAML and protobuf bodies.
 
 use kube_schema::Document;
 use serde_json::Value;
@@ -36,6 +36,38 @@ pub(crate) fn yaml(bytes: &[u8]) -> Result<Body, String> {
         document: Document::from_value(&value),
         notes,
     })
+}
+
+/// Reads Kubernetes' protobuf; `kind` is what the body should be.
+pub(crate) fn protobuf(bytes: &[u8], kind: &str) -> Outcome<Body> {
+    let value = kube_protobuf::decode(bytes).map_err(|error| match error {
+        kube_protobuf::Error::Kind { .. } => Failure::bad_request(format!(
+            "{error} in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\""
+        )),
+        _ => Failure::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): {error} ({})",
+            summary(bytes)
+        )),
+    })?;
+    Ok(Body {
+        document: Document::from_value(&value),
+        notes: Vec::new(),
+    })
+}
+
+/// The beginning of a body in hexadecimal digits.
+fn summary(bytes: &[u8]) -> String {
+    const MOST: usize = 30;
+    let digits: String = bytes
+        .iter()
+        .take(MOST)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    match bytes.len() {
+        0 => "<empty>".to_owned(),
+        1..=MOST => digits,
+        _ => format!("{digits} ..."),
+    }
 }
 
 /// What Go's decoder calls the type of a JSON value.

@@ -27,7 +27,8 @@ use crate::{
 /// A case on its own server.
 struct Run {
     core: Core,
-    /// Moves by the sleeps of the case, so that a replay is the same on any machine.
+    /// Moves by the sleeps of the case, so that a replay is the same on any machine. It starts on the day of the
+    /// recordings: some of their texts are spans up to it.
     now: Timestamp,
     known: Known,
     bindings: Bindings,
@@ -67,7 +68,7 @@ pub(super) fn case(
     let rng = Seed(1).derive("corpus").rng();
     let mut run = Run {
         core: Core::new("1.36", environment != "bare", rng),
-        now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000),
+        now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(498_732),
         known: Known::default(),
         bindings: Bindings::default(),
         watches: BTreeMap::new(),
@@ -350,6 +351,7 @@ impl Run {
 
     fn collect(&mut self, id: &str, step: &Value) -> Result<(), String> {
         let current = self.core.revision();
+        let now = self.now;
         let open = self
             .watches
             .get_mut(id)
@@ -358,7 +360,7 @@ impl Run {
             match self.core.state.store.since(open.shown) {
                 Ok(events) => open
                     .queue
-                    .extend(events.filter_map(|event| event_for(&open.plan, event))),
+                    .extend(events.filter_map(|event| event_for(&mut open.plan, event, now))),
                 Err(_) => open
                     .queue
                     .push_back(crate::registry::expired_event(open.shown, current)),

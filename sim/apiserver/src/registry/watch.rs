@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -15,6 +16,7 @@ use crate::{
     media::Form,
     resource::Resource,
     store::{Event, in_namespace},
+    table,
 };
 
 /// An opened watch.
@@ -32,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) timeout: Duration,
     /// Nothing follows what is sent first.
     pub(crate) ends: bool,
+    /// A Table was sent: its columns are not repeated.
+    pub(crate) headed: bool,
 }
 
 impl Call<'_> {
@@ -60,18 +64,20 @@ impl Call<'_> {
             bookmarks,
             timeout: Duration::from_secs(seconds),
             ends: false,
+            headed: false,
         };
         if initial.unwrap_or(asked == 0) {
             let table = self.core.table(&self.resource.table);
             let present =
                 in_namespace(&table, &plan.namespace).map(|(_, stored)| view(&plan.resource, stored));
             let present: Vec<Arc<Value>> = present.filter(|object| plan.selection.matches(object)).collect();
-            plan.first = present
-                .iter()
-                .map(|object| entry(&plan, "ADDED", object))
-                .collect();
+            for object in present {
+                let first = entry(&mut plan, "ADDED", &object, self.now);
+                plan.first.push(first);
+            }
             if bookmarks {
-                plan.first.push(bookmark(&plan.resource, current, true));
+                let mark = bookmark(&mut plan, current, true, self.now);
+                plan.first.push(mark);
             }
         } else if initial == Some(false) && asked == 0 {
             plan.after = current;
@@ -118,20 +124,26 @@ impl Call<'_> {
     }
 }
 
-fn entry(plan: &Plan, kind: &str, object: &Arc<Value>) -> Value {
-    json!({ "type": kind, "object": plan.form.show(&plan.resource, object) })
+fn entry(plan: &mut Plan, kind: &str, object: &Arc<Value>, now: Timestamp) -> Value {
+    let mut object = plan.form.show(&plan.resource, object, now);
+    if matches!(plan.form, Form::Table { .. }) {
+        if plan.headed {
+            table::without_columns(&mut object);
+        }
+        plan.headed = true;
+    }
+    json!({ "type": kind, "object": object })
 }
 
 /// A mark of progress; `initial` ends the synthetic first events.
-pub(crate) fn bookmark(resource: &Resource, revision: u64, initial: bool) -> Value {
+pub(crate) fn bookmark(plan: &mut Plan, revision: u64, initial: bool, now: Timestamp) -> Value {
     let mut meta = json!({ "resourceVersion": revision.to_string() });
     if initial {
         meta["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
     }
-    json!({
-        "type": "BOOKMARK",
-        "object": { "kind": resource.kind, "apiVersion": resource.api_version(), "metadata": meta },
-    })
+    let resource = &plan.resource;
+    let object = json!({ "kind": resource.kind, "apiVersion": resource.api_version(), "metadata": meta });
+    entry(plan, "BOOKMARK", &Arc::new(object), now)
 }
 
 /// The log no longer reaches back: the client has to list again.
@@ -141,7 +153,7 @@ pub(crate) fn expired_event(asked: u64, current: u64) -> Value {
 }
 
 /// What a watch shows of one write: objects that start or stop to match appear and disappear.
-pub(crate) fn event_for(plan: &Plan, event: &Event) -> Option<Value> {
+pub(crate) fn event_for(plan: &mut Plan, event: &Event, now: Timestamp) -> Option<Value> {
     if event.table != plan.resource.table {
         return None;
     }
@@ -154,11 +166,11 @@ pub(crate) fn event_for(plan: &Plan, event: &Event) -> Option<Value> {
     };
     match (seen(&event.old), seen(&event.new)) {
         (None, None) => None,
-        (None, Some(new)) => Some(entry(plan, "ADDED", &new)),
-        (Some(_), Some(new)) => Some(entry(plan, "MODIFIED", &new)),
+        (None, Some(new)) => Some(entry(plan, "ADDED", &new, now)),
+        (Some(_), Some(new)) => Some(entry(plan, "MODIFIED", &new, now)),
         (Some(old), None) => {
             let last = Arc::new(stamped(&old, event.revision));
-            Some(entry(plan, "DELETED", &last))
+            Some(entry(plan, "DELETED", &last, now))
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::{
     audit::Entry,
     changes::{Change, ChangeKind},
-    controllers::Index,
+    controllers::{Controllers, Index},
     custom::Definition,
     gvr::Gvr,
     limits,
@@ -38,7 +38,9 @@ pub(crate) struct State {
 pub(crate) struct Core {
     pub(crate) state: State,
     pub(crate) minor: String,
-    pub(crate) controllers: bool,
+    pub(crate) controllers: Controllers,
+    /// Pods are judged by security context constraints, and namespaces get ids.
+    pub(crate) openshift: bool,
     /// The built-in controllers are at work.
     pub(crate) settling: bool,
     pub(crate) audit: VecDeque<Entry>,
@@ -48,7 +50,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(minor: &str, controllers: bool, rng: Rng) -> Self {
+    pub(crate) fn new(minor: &str, controllers: Controllers, rng: Rng) -> Self {
         let store = Store::new();
         let revision = store.revision();
         Self {
@@ -63,6 +65,7 @@ impl Core {
             },
             minor: minor.to_owned(),
             controllers,
+            openshift: false,
             audit: VecDeque::new(),
             subscribers: Vec::new(),
             epoch: 0,

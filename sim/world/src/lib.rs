@@ -31,6 +31,8 @@ pub struct Config {
     pub ready_after: Duration,
     /// From the start of a simulated pod that ends by itself to its success.
     pub completes_after: Duration,
+    /// Whether the cluster is OpenShift: security context constraints decide about pods.
+    pub openshift: bool,
 }
 
 impl Default for Config {
@@ -41,6 +43,7 @@ impl Default for Config {
             epoch: Timestamp::from_second(1_704_067_200).unwrap_or(Timestamp::UNIX_EPOCH),
             ready_after: Duration::from_secs(2),
             completes_after: Duration::from_secs(3),
+            openshift: false,
         }
     }
 }
@@ -75,7 +78,7 @@ impl World {
     /// When the Git server cannot make its directory.
     pub fn start(config: &Config) -> io::Result<Self> {
         let clock = Clock::starting_at(config.epoch);
-        let api = bootstrap::server(clock, config.seed);
+        let api = bootstrap::server(clock, config.seed, config.openshift);
         let git = GitServer::new()?;
         let net = Network::new(api.clone());
         net.add_host(GIT_HOST, 80, git.service());

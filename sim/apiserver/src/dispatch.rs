@@ -134,6 +134,9 @@ fn serve_resource(
             "the server does not allow this method on the requested resource",
         ));
     }
+    if !resource.is_custom() {
+        media::producible(request.header("accept"), target.verb, &target.subresource)?;
+    }
     let negotiated = media::negotiate(
         request.header("accept"),
         request.query.get("includeObject"),
@@ -162,6 +165,7 @@ fn serve_resource(
     };
     let answer = result.and_then(|done| match done {
         Done::Object(code, object) => Ok(Done::Object(code, form.answer(&shown, &object, now)?)),
+        Done::Watch(_) if encoding == Encoding::Yaml => Err(media::no_stream()),
         watch @ Done::Watch(_) => Ok(watch),
     });
     let reply = match answer {

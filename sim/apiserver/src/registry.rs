@@ -5,7 +5,10 @@ mod create;
 mod delete;
 mod list;
 mod meta;
+mod options;
+mod page;
 mod patch;
+mod play;
 mod read;
 mod scale;
 mod update;
@@ -15,4 +18,5 @@ pub(crate) use read::{stored_form, view};
 pub(crate) use scale::selector_text;
 
 pub(crate) use crate::custom::view_value;
-pub(crate) use watch::{Plan, bookmark, event_for, expired_event};
+pub(crate) use play::Playing;
+pub(crate) use watch::Plan;

@@ -13,8 +13,8 @@ pub(crate) struct Body {
 }
 
 /// Reads JSON.
-pub(crate) fn json(bytes: &[u8]) -> Outcome<Document> {
-    Document::parse(bytes).map_err(|error| Failure::bad_request(error.to_string()))
+pub(crate) fn json(bytes: &[u8]) -> Result<Document, String> {
+    Document::parse(bytes).map_err(|error| error.to_string())
 }
 
 /// Reads YAML, or JSON, which most clients send under YAML's name.
@@ -38,35 +38,17 @@ pub(crate) fn yaml(bytes: &[u8]) -> Result<Body, String> {
     })
 }
 
-/// Reads Kubernetes' protobuf; `kind` is what the body should be.
-pub(crate) fn protobuf(bytes: &[u8], kind: &str) -> Outcome<Body> {
-    let value = kube_protobuf::decode(bytes).map_err(|error| match error {
-        kube_protobuf::Error::Kind { .. } => Failure::bad_request(format!(
+/// Reads Kubernetes' protobuf.
+pub(crate) fn protobuf(bytes: &[u8]) -> Outcome<Result<Body, String>> {
+    match kube_protobuf::decode(bytes) {
+        Ok(value) => Ok(Ok(Body {
+            document: Document::from_value(&value),
+            notes: Vec::new(),
+        })),
+        Err(error @ kube_protobuf::Error::Kind { .. }) => Err(Failure::bad_request(format!(
             "{error} in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\""
-        )),
-        _ => Failure::bad_request(format!(
-            "the object provided is unrecognized (must be of type {kind}): {error} ({})",
-            summary(bytes)
-        )),
-    })?;
-    Ok(Body {
-        document: Document::from_value(&value),
-        notes: Vec::new(),
-    })
-}
-
-/// The beginning of a body in hexadecimal digits.
-fn summary(bytes: &[u8]) -> String {
-    const MOST: usize = 30;
-    let digits: String = bytes
-        .iter()
-        .take(MOST)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    match bytes.len() {
-        0 => "<empty>".to_owned(),
-        1..=MOST => digits,
-        _ => format!("{digits} ..."),
+        ))),
+        Err(error) => Ok(Err(error.to_string())),
     }
 }
 

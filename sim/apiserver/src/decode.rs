@@ -34,7 +34,7 @@ impl Call<'_> {
             return Err(self.not_found());
         };
         let Body { mut document, notes } = self
-            .parse_document()?
+            .parse_document(!resource.is_custom())?
             .map_err(|problem| self.unrecognized(&kind, &problem))?;
         self.check_type(&mut document, &api_version, &kind)?;
         let (mut findings, object) = self.read_as(&document, typed).map_err(|problem| {
@@ -89,8 +89,9 @@ impl Call<'_> {
         Ok((findings, object))
     }
 
-    /// The body as text of its content type; the inner error is what its reader says.
-    fn parse_document(&self) -> Outcome<Result<Body, String>> {
+    /// The body as text of its content type; the inner error is what its reader says. `protobuf` is whether
+    /// it may be that.
+    fn parse_document(&self, protobuf: bool) -> Outcome<Result<Body, String>> {
         let media = media::essence(&self.content_type);
         match media.as_str() {
             "" | "application/json" | "*/*" | "application/*" => {
@@ -103,6 +104,7 @@ impl Call<'_> {
                     }))
             }
             "application/yaml" => Ok(wire::yaml(&self.body)),
+            media::PROTOBUF if protobuf => wire::protobuf(&self.body),
             _ => Err(self.unsupported()),
         }
     }
@@ -307,7 +309,7 @@ impl Call<'_> {
 
     /// A body of options (`DeleteOptions`).
     pub(crate) fn decode_options(&mut self, kind: &str) -> Outcome<Value> {
-        let body = self.parse_document()?.map_err(Failure::bad_request)?;
+        let body = self.parse_document(true)?.map_err(Failure::bad_request)?;
         let body = body.document.into_value();
         let own = manifest::object::kind(&body);
         if !own.is_empty() && own != kind {
@@ -341,7 +343,7 @@ fn summary(body: &[u8]) -> String {
 }
 
 /// The Go package of a group's types.
-fn internal(group: &str, version: &str) -> String {
+pub(crate) fn internal(group: &str, version: &str) -> String {
     if !version.is_empty() {
         return version.to_owned();
     }

@@ -31,6 +31,7 @@ mod server;
 mod service;
 mod store;
 mod strategy;
+mod table;
 mod user;
 mod wire;
 

@@ -12,3 +12,9 @@ pub(crate) const CONTROLLER_ROUNDS: usize = 100_000;
 pub(crate) const SECURITY_PODS: usize = 3_000;
 /// Characters of a user agent that name a field manager.
 pub(crate) const MANAGER: usize = 128;
+/// Bytes of a JSONPath.
+pub(crate) const PATH_BYTES: usize = 4096;
+/// Steps of a JSONPath.
+pub(crate) const PATH_STEPS: usize = 100;
+/// Values that one step of a JSONPath may lead to.
+pub(crate) const PATH_VALUES: usize = 10_000;

@@ -157,7 +157,7 @@ struct Watch {
 impl Watch {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(event) = self.playing.next() {
+            if let Some(event) = self.playing.next(self.server.clock().now()) {
                 return Some(line(&event));
             }
             if self.playing.is_over() {
@@ -167,7 +167,7 @@ impl Watch {
             if self.playing.is_over() {
                 continue;
             }
-            if let Some(event) = self.playing.next() {
+            if let Some(event) = self.playing.next(self.server.clock().now()) {
                 return Some(line(&event));
             }
             let due = self.playing.due();

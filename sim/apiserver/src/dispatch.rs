@@ -43,12 +43,12 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    fn refusal(failure: &Failure) -> Self {
+    fn refusal(failure: &Failure, request: &Incoming) -> Self {
         Self::Object {
             code: failure.code,
             object: Arc::new(failure.status()),
             warnings: Vec::new(),
-            encoding: Encoding::Json,
+            encoding: media::of_refusals(request.header("accept")),
         }
     }
 
@@ -71,24 +71,36 @@ impl Reply {
 
 /// Serves one request.
 pub(crate) fn serve(core: &mut Core, request: &Incoming, user: Option<&User>, now: Timestamp) -> Reply {
+    let route = request::route(&request.method, &request.path, &request.query);
+    if let Err(failure) = deadline(request, &route) {
+        return Reply::refusal(&failure, request);
+    }
     let identity = match user {
         Some(user) => Some(user.clone()),
         None => authenticate(core, request.header("authorization")),
     };
     let Some(identity) = identity else {
-        return Reply::refusal(&Failure::new(401, "Unauthorized", "Unauthorized"));
+        return Reply::refusal(&Failure::new(401, "Unauthorized", "Unauthorized"), request);
     };
-    let answer = access::impersonate(core, request, identity).and_then(|user| {
-        let route = request::route(&request.method, &request.path, &request.query);
-        match route {
-            Route::Resource(target) => serve_resource(core, request, target, &user, now),
-            Route::Other => {
-                access::authorize_path(core, &user, &request.method, &request.path)?;
-                discovery::serve(core, request)
-            }
+    let answer = access::impersonate(core, request, identity).and_then(|user| match route {
+        Route::Resource(target) => serve_resource(core, request, target, &user, now),
+        Route::Other => {
+            access::authorize_path(core, &user, &request.method, &request.path)?;
+            discovery::serve(core, request)
         }
     });
-    answer.unwrap_or_else(|failure| Reply::refusal(&failure))
+    answer.unwrap_or_else(|failure| Reply::refusal(&failure, request))
+}
+
+/// The time that a client gives a request has to be one; watches have none.
+fn deadline(request: &Incoming, route: &Route) -> Outcome<()> {
+    let watching = matches!(route, Route::Resource(target) if target.verb == Verb::Watch);
+    match request.query.get("timeout") {
+        Some(text) if !watching && !request::is_duration(text) => Err(Failure::bad_request(
+            "invalid timeout specified in the request URL",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn serve_resource(

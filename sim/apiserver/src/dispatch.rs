@@ -71,6 +71,9 @@ impl Reply {
 
 /// Serves one request.
 pub(crate) fn serve(core: &mut Core, request: &Incoming, user: Option<&User>, now: Timestamp) -> Reply {
+    if let Some(problem) = request::unreadable(&request.path) {
+        return Reply::text(500, problem);
+    }
     let identity = match user {
         Some(user) => Some(user.clone()),
         None => authenticate(core, request.header("authorization")),
@@ -127,12 +130,9 @@ fn serve_resource(
         _ => true,
     };
     let placed = !resource.namespaced || scoped || matches!(target.verb, Verb::List | Verb::Watch);
-    if !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
-        return Err(Failure::generic(
-            405,
-            "MethodNotAllowed",
-            "the server does not allow this method on the requested resource",
-        ));
+    let known = request.method != "HEAD" && target.verb != Verb::Other;
+    if !known || !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
+        return Err(Failure::not_allowed());
     }
     if !resource.is_custom() {
         media::producible(request.header("accept"), target.verb, &target.subresource)?;
@@ -225,6 +225,7 @@ fn run(call: &mut Call<'_>, form: &Form) -> Outcome<Done> {
         Verb::Patch => call.patch()?,
         Verb::Delete => call.delete()?,
         Verb::DeleteCollection => call.delete_collection()?,
+        Verb::Other => return Err(Failure::not_allowed()),
     };
     Ok(Done::Object(code, object))
 }

@@ -23,6 +23,7 @@ pub mod kinds;
 mod limits;
 mod media;
 mod names;
+mod openapi;
 mod registry;
 mod request;
 mod resource;

@@ -216,7 +216,9 @@ fn line(event: &Value) -> Bytes {
 fn build(code: u16, media: &str, body: ResponseBody) -> Response<ResponseBody> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if let Ok(media) = HeaderValue::from_str(media) {
+    if !media.is_empty()
+        && let Ok(media) = HeaderValue::from_str(media)
+    {
         response.headers_mut().insert(header::CONTENT_TYPE, media);
     }
     response

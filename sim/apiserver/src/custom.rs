@@ -1,7 +1,9 @@
 //! Custom resources: their definitions as the server serves them.
 
 mod defaults;
+mod definition;
 mod formats;
+mod gopattern;
 mod lists;
 mod rules;
 mod validate;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 use kube_schema::{Schema, TypeId};
 use serde_json::Value;
 
-pub(crate) use self::rules::check_definition;
+pub(crate) use self::definition::{check as check_definition, warnings as definition_warnings};
 use self::{rules::Rules, validate::Patterns};
 use crate::{
     failure::Cause,
@@ -152,7 +154,7 @@ impl Version {
         let mut patterns = Patterns::new();
         validate::patterns(&schema, &mut patterns);
         Self {
-            rules: Rules::read(&schema),
+            rules: Rules::read(&schema, true),
             patterns,
             served: object.get("served").and_then(Value::as_bool).unwrap_or(false),
             status: object.pointer("/subresources/status").is_some(),
@@ -223,10 +225,16 @@ pub(crate) fn validate(version: &Version, subresource: &str, new: &Value, old: O
                 .schema
                 .pointer("/properties/status")
                 .unwrap_or(&Value::Null);
-            validate::check(schema, &version.patterns, status, "status")
+            validate::check(
+                schema,
+                &version.patterns,
+                status,
+                old.and_then(|old| old.get("status")),
+                "status",
+            )
         }
         ("status", None) => Vec::new(),
-        _ => validate::check(&version.schema, &version.patterns, new, ""),
+        _ => validate::check(&version.schema, &version.patterns, new, old, ""),
     };
     causes.extend(validate::check_structure(&version.schema, new));
     if version.rules.is_empty() {
@@ -238,7 +246,7 @@ pub(crate) fn validate(version: &Version, subresource: &str, new: &Value, old: O
             "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
         ));
     } else {
-        causes.extend(version.rules.check(&version.schema, new, old, ""));
+        causes.extend(version.rules.check(new, old, ""));
     }
     causes
 }

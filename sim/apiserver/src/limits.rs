@@ -10,3 +10,9 @@ pub(crate) const AUDIT: usize = 50_000;
 pub(crate) const CONTROLLER_ROUNDS: usize = 100_000;
 /// Characters of a user agent that name a field manager.
 pub(crate) const MANAGER: usize = 128;
+/// Bytes of the automaton of a pattern in a schema.
+pub(crate) const PATTERN: usize = 10 << 20;
+/// What all rules of one object may cost to evaluate.
+pub(crate) const RULES: u64 = 10_000_000;
+/// Bytes of a message that a rule computes.
+pub(crate) const MESSAGE: usize = 5 * 1024;

@@ -108,7 +108,7 @@ pub(crate) fn check(new: &Value, old: Option<&Value>) -> Vec<Cause> {
             .and_then(Value::as_str)
             .unwrap_or_default();
         let name = manifest::object::name(new);
-        if name != format!("{plural}.{group}") {
+        if !name.is_empty() && name != format!("{plural}.{group}") {
             causes.push(invalid_text(
                 "metadata.name",
                 name,
@@ -174,7 +174,7 @@ fn stored_versions(new: &Value, causes: &mut Vec<Cause>) {
     const FIELD: &str = "status.storedVersions";
     let status = new.get("status").unwrap_or(&Value::Null);
     let stored = list(status, "storedVersions");
-    let shown = Value::from(stored);
+    let shown = status.get("storedVersions").cloned().unwrap_or_default();
     if stored.is_empty() {
         causes.push(invalid(FIELD, &shown, "must have at least one stored version"));
         return;

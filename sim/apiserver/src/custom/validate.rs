@@ -466,10 +466,17 @@ fn plural(count: usize) -> &'static str {
 }
 
 /// Rules beyond the schema proper: embedded resources, sets and keyed lists.
-pub(crate) fn check_structure(schema: &Value, value: &Value) -> Vec<Cause> {
+pub(crate) fn check_structure(schema: &Value, value: &Value, old: Option<&Value>) -> Vec<Cause> {
     let mut causes = Vec::new();
     lists::embedded(schema, value, "", &mut causes);
-    lists::unique(schema, value, "", &mut causes);
+    // An object that had doubles already may keep them.
+    let mut before = Vec::new();
+    if let Some(old) = old {
+        lists::unique(schema, old, "", &mut before);
+    }
+    if before.is_empty() {
+        lists::unique(schema, value, "", &mut causes);
+    }
     causes
 }
 

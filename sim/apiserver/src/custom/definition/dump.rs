@@ -175,6 +175,9 @@ fn column(value: &Value) -> String {
 
 /// All versions, without what they share.
 pub(super) fn versions(shared: &Shared<'_>) -> String {
+    if shared.versions.is_empty() {
+        return "null".to_owned();
+    }
     array(shared.versions.iter().map(|version| {
         let several = |key: &str, shared: bool, show: &dyn Fn(&Value) -> String| match version.get(key) {
             Some(Value::Array(several)) if !shared => array(several.iter().map(show)),

@@ -51,7 +51,6 @@ fn all(definition: &Value) -> Vec<String> {
         shared.versions
     };
     let mut formats = Vec::new();
-    let mut sets = std::collections::BTreeSet::new();
     for schema in versions
         .iter()
         .filter_map(|version| version.pointer("/schema/openAPIV3Schema"))
@@ -61,16 +60,8 @@ fn all(definition: &Value) -> Vec<String> {
             if !format.is_empty() && !known_format(text(own, "type"), format) {
                 formats.push(format!("unrecognized format {}", crate::gojson::quote(format)));
             }
-            let items = own.get("items").map_or("", |items| text(items, "type"));
-            if text(own, "x-kubernetes-list-type") == "set" && ["object", "array"].contains(&items) {
-                sets.insert(format!(
-                    "x-kubernetes-list-type: set for items of type {items:?} is not supported by server-side apply or \
-                     CEL validation rules"
-                ));
-            }
         });
     }
-    formats.extend(sets);
     formats
 }
 

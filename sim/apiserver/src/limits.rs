@@ -18,3 +18,9 @@ pub(crate) const PATH_BYTES: usize = 4096;
 pub(crate) const PATH_STEPS: usize = 100;
 /// Values that one step of a JSONPath may lead to.
 pub(crate) const PATH_VALUES: usize = 10_000;
+/// Bytes of the automaton of a pattern in a schema.
+pub(crate) const PATTERN: usize = 10 << 20;
+/// What all rules of one object may cost to evaluate.
+pub(crate) const RULES: u64 = 10_000_000;
+/// Bytes of a message that a rule computes.
+pub(crate) const MESSAGE: usize = 5 * 1024;

@@ -38,6 +38,6 @@ pub use audit::Entry;
 pub use changes::{Change, ChangeKind, Changes};
 pub use controllers::Controllers;
 pub use gvr::Gvr;
-pub use server::{ApiServer, Config, Snapshot};
+pub use server::{ApiServer, Config, MINORS, Snapshot};
 pub use service::{ApiService, ResponseBody};
 pub use user::User;

@@ -22,6 +22,9 @@ use crate::{
     user::{self, User},
 };
 
+/// The Kubernetes minors that a server can play.
+pub const MINORS: &[&str] = &["1.36"];
+
 /// What a server is made from.
 #[derive(Debug, Clone)]
 pub struct Config {

@@ -1,26 +1,28 @@
 //! The server as a tower service, for `kube::Client` and for sockets.
 
 use std::{
-    collections::VecDeque,
     convert::Infallible,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures::{Stream, stream};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use jiff::Timestamp;
 use serde_json::Value;
 use tower::Service;
 
 use crate::{
     dispatch::Reply,
+    limits,
     media::Encoding,
-    registry::{self, Plan},
+    registry::{Plan, Playing},
     request::{Incoming, Query, unescape},
     server::ApiServer,
     user::User,
@@ -126,19 +128,13 @@ impl ApiServer {
 
     /// The lines of a watch.
     fn play(&self, plan: Plan) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + 'static {
-        let revisions = self.revisions();
-        let epoch = self.core().epoch;
-        let clock = self.clock();
-        let deadline = Box::pin(async move { clock.sleep(plan.timeout).await });
         let state = Watch {
             server: self.clone(),
-            queue: plan.first.iter().map(line).collect(),
-            shown: plan.after,
-            plan,
-            revisions,
-            epoch,
-            deadline,
-            ended: false,
+            playing: Playing::new(plan),
+            revisions: self.revisions(),
+            epoch: self.core().epoch,
+            opened: self.clock().now(),
+            timer: None,
         };
         stream::unfold(state, |mut state| async move {
             let line = state.next().await?;
@@ -150,75 +146,62 @@ impl ApiServer {
 /// A watch that is being played.
 struct Watch {
     server: ApiServer,
-    plan: Plan,
-    queue: VecDeque<Bytes>,
-    /// Events up to this revision are in the queue or were sent.
-    shown: u64,
+    playing: Playing,
     revisions: tokio::sync::watch::Receiver<(u64, u64)>,
     epoch: u64,
-    deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
-    ended: bool,
+    opened: Timestamp,
+    /// Wakes when something is due.
+    timer: Option<(Duration, Pin<Box<dyn Future<Output = ()> + Send>>)>,
 }
 
 impl Watch {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(line) = self.queue.pop_front() {
-                return Some(line);
+            if let Some(event) = self.playing.next() {
+                return Some(line(&event));
             }
-            if self.ended || self.plan.ends {
+            if self.playing.is_over() {
                 return None;
             }
-            self.collect();
-            if !self.queue.is_empty() {
+            self.look();
+            if self.playing.is_over() {
                 continue;
             }
-            if self.ended {
-                return None;
+            if let Some(event) = self.playing.next() {
+                return Some(line(&event));
             }
+            let due = self.playing.due();
+            if self.timer.as_ref().is_none_or(|(known, _)| *known != due) {
+                let left = due.saturating_sub(self.passed());
+                let clock = self.server.clock();
+                self.timer = Some((due, Box::pin(async move { clock.sleep(left).await })));
+            }
+            let Some((_, timer)) = &mut self.timer else {
+                continue;
+            };
             tokio::select! {
                 biased;
                 changed = self.revisions.changed() => if changed.is_err() { return None },
-                () = &mut self.deadline => self.finish(),
+                () = timer => self.timer = None,
             }
         }
     }
 
-    /// Takes new events from the log.
-    fn collect(&mut self) {
+    fn passed(&self) -> Duration {
+        let passed = self.server.clock().now().duration_since(self.opened);
+        Duration::try_from(passed).unwrap_or_default()
+    }
+
+    /// Takes new events from the log, and what time brings.
+    fn look(&mut self) {
         self.revisions.mark_unchanged();
-        let server = self.server.clone();
+        let (server, passed) = (self.server.clone(), self.passed());
         let core = server.core();
-        if core.epoch != self.epoch {
-            self.ended = true;
-            return;
+        if core.epoch == self.epoch {
+            self.playing.advance(passed, &core);
+        } else {
+            self.playing.end();
         }
-        let current = core.revision();
-        if current == self.shown {
-            return;
-        }
-        match core.state.store.since(self.shown) {
-            Ok(events) => {
-                let shown = events.filter_map(|event| registry::event_for(&self.plan, event));
-                self.queue.extend(shown.map(|event| line(&event)));
-            }
-            Err(_) => {
-                self.queue
-                    .push_back(line(&registry::expired_event(self.shown, current)));
-                self.ended = true;
-            }
-        }
-        self.shown = current;
-    }
-
-    /// The time is up: a last bookmark, then the end.
-    fn finish(&mut self) {
-        self.collect();
-        if self.plan.bookmarks && !self.ended {
-            self.queue
-                .push_back(line(&registry::bookmark(&self.plan.resource, self.shown, false)));
-        }
-        self.ended = true;
     }
 }
 
@@ -249,6 +232,27 @@ fn with_warnings(mut response: Response<ResponseBody>, warnings: &[String]) -> R
     response
 }
 
+/// Reads a body. Of one that is too large only so much as shows that it is: the request is refused for that.
+async fn bounded<B>(body: B) -> Result<Bytes, edges::BoxError>
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<edges::BoxError>,
+{
+    let mut body = pin!(body);
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(Into::into)?.into_data() {
+            let room = limits::BODY + 1 - bytes.len();
+            bytes.put(data.take(room));
+            if bytes.len() > limits::BODY {
+                break;
+            }
+        }
+    }
+    Ok(bytes.freeze())
+}
+
 impl<B> Service<Request<B>> for ApiService
 where
     B: http_body::Body + Send + 'static,
@@ -267,7 +271,7 @@ where
         let (server, user) = (self.server.clone(), self.user.clone());
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let body = body.collect().await.map_err(Into::into)?.to_bytes();
+            let body = bounded(body).await?;
             Ok(server.handle(Request::from_parts(parts, body), user.as_deref()))
         })
     }

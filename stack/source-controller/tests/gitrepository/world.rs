@@ -75,8 +75,7 @@ impl World {
             minor: "1.36".into(),
             clock,
             seed: Seed(1),
-            controllers: apiserver::Controllers::All,
-            openshift: false,
+            controllers: true,
         });
         let git = GitServer::new().unwrap();
         let ports = Ports::default();

@@ -4,6 +4,7 @@ mod amounts;
 mod classes;
 mod expressions;
 mod matching;
+mod mutations;
 mod openshift;
 mod pods;
 mod podsecurity;
@@ -42,7 +43,8 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
         pods::mutate(call, object)?;
     }
     openshift::mutate(call, object, old)?;
-    webhooks::mutate(call, Write::of(object, old))?;
+    mutations::mutate(call, object, old)?;
+    webhooks::mutate(call, object, old)?;
     if old.is_none() && call.resource.is_custom() {
         definition_stays(call, object)?;
     }
@@ -112,7 +114,7 @@ pub(crate) fn delete(call: &mut Call<'_>, key: &Key) -> Outcome<()> {
     };
     let name = call.target.name.clone();
     let write = Write::deletion(&old, &name);
-    webhooks::mutate(call, write)?;
+    webhooks::deleting(call, write)?;
     policies::validate(call, write)?;
     webhooks::validate(call, write)?;
     Ok(())

@@ -223,7 +223,7 @@ fn record(core: &mut Core, asked: Asked<'_>, now: Timestamp, before: u64, reply:
         user,
         dry_run,
     } = asked;
-    if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) {
+    if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) || core.attempt.given_up() {
         return;
     }
     let name = match reply {

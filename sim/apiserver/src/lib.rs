@@ -32,6 +32,7 @@ mod service;
 mod store;
 mod strategy;
 mod user;
+mod webhooks;
 mod wire;
 
 pub use audit::Entry;
@@ -41,3 +42,4 @@ pub use gvr::Gvr;
 pub use server::{ApiServer, Config, MINORS, Snapshot};
 pub use service::{ApiService, ResponseBody};
 pub use user::User;
+pub use webhooks::{WebhookAnswer, WebhookCall, WebhookFault, Webhooks};

@@ -98,6 +98,9 @@ async fn a_refused_workload_runs_once_it_may_use_a_constraint() {
     tokio::time::sleep(Duration::from_secs(1200)).await;
     let pods = world.api.list(&pods, Some("flux-system"));
     assert_eq!(pods.len(), 1);
-    assert_eq!(object::annotation(&pods[0], "openshift.io/scc"), Some("nonroot-v2"));
+    assert_eq!(
+        object::annotation(&pods[0], "openshift.io/scc"),
+        Some("nonroot-v2")
+    );
     assert_eq!(pods[0]["spec"]["securityContext"]["fsGroup"], 1337);
 }

@@ -1,84 +1,137 @@
 //! CEL in admission: what expressions may speak of, and how they are evaluated.
 
-use cel::{Context, ExecutionError, Program};
-use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, sync::Arc};
+
+use kube_cel::{Environment, Fault, Key, Type, Value as Cel};
+use serde_json::{Value, json};
 
 use super::matching::{self, Write};
 use crate::call::Call;
 
 /// What expressions of one write are evaluated over.
-pub(super) struct Scope(Vec<(&'static str, Value)>);
+pub(super) struct Scope {
+    values: Vec<(&'static str, Cel)>,
+    variables: BTreeMap<Key, Cel>,
+    /// What went wrong with a variable, by its name.
+    failed: BTreeMap<String, String>,
+}
 
 impl Scope {
     pub(super) fn new(call: &Call<'_>, write: Write<'_>) -> Self {
-        let whole = |object: Option<&Value>| object.cloned().unwrap_or(Value::Null);
+        let whole = |object: Option<&Value>| object.map_or(Cel::Null, Cel::dynamic);
         let namespace = if call.resource.namespaced {
-            matching::namespace(call).map_or(Value::Null, |namespace| (*namespace).clone())
+            matching::namespace(call).map_or(Cel::Null, |namespace| Cel::dynamic(&namespace))
         } else {
-            Value::Null
+            Cel::Null
         };
-        Self(vec![
-            ("object", whole(write.object)),
-            ("oldObject", whole(write.old)),
-            ("request", request(call, write)),
-            ("params", Value::Null),
-            ("namespaceObject", namespace),
-            ("variables", Value::Object(Map::new())),
-        ])
-    }
-
-    pub(super) fn set(&mut self, name: &'static str, value: Value) {
-        if let Some(own) = self.0.iter_mut().find(|(own, _)| *own == name) {
-            own.1 = value;
+        Self {
+            values: vec![
+                ("object", whole(write.object)),
+                ("oldObject", whole(write.old)),
+                ("request", Cel::dynamic(&request(call, write))),
+                ("params", Cel::Null),
+                ("namespaceObject", namespace),
+            ],
+            variables: BTreeMap::new(),
+            failed: BTreeMap::new(),
         }
     }
 
-    /// Adds what an expression yields to `variables`; without a value the name stays unknown.
-    pub(super) fn define(&mut self, name: &str, expression: &str) {
-        if let Ok(value) = self.value(expression)
-            && let Some((_, Value::Object(variables))) =
-                self.0.iter_mut().find(|(own, _)| *own == "variables")
-        {
-            variables.insert(name.to_owned(), value);
+    pub(super) fn set(&mut self, name: &'static str, value: &Value) {
+        if let Some(own) = self.values.iter_mut().find(|(own, _)| *own == name) {
+            own.1 = Cel::dynamic(value);
         }
     }
 
-    fn run(&self, expression: &str) -> Result<cel::Value, String> {
-        let program = Program::compile(expression).map_err(|error| format!("compilation failed: {error}"))?;
-        let mut context = Context::default();
-        for (name, value) in &self.0 {
-            let value = cel::to_value(value).map_err(|error| error.to_string())?;
-            context.add_variable_from_value(*name, value);
-        }
-        program.execute(&context).map_err(|error| match error {
-            ExecutionError::NoSuchKey(key) => format!("no such key: {key}"),
-            ExecutionError::DivisionByZero(_) => "division by zero".to_owned(),
-            ExecutionError::RemainderByZero(_) => "modulus by zero".to_owned(),
-            ExecutionError::UndeclaredReference(name) => {
-                format!("undeclared reference to '{name}' (in container '')")
+    /// Computes the variables of a policy, each from those before it.
+    pub(super) fn define(&mut self, variables: Option<&Value>) {
+        self.variables.clear();
+        self.failed.clear();
+        for variable in variables.and_then(Value::as_array).into_iter().flatten() {
+            let text = |key: &str| variable[key].as_str().unwrap_or_default();
+            let name = text("name");
+            match self.run(text("expression")) {
+                Ok(value) => {
+                    self.variables.insert(Key::String(name.into()), value);
+                }
+                Err(error) => {
+                    self.failed.insert(name.to_owned(), error);
+                }
             }
-            other => other.to_string(),
+        }
+    }
+
+    fn run(&self, expression: &str) -> Result<Cel, String> {
+        let names = self.values.iter().map(|(name, _)| *name).chain(["variables"]);
+        let environment = names.fold(Environment::new(), |environment, name| {
+            environment.with(name, Type::Dyn)
+        });
+        let program = environment.compile(expression)?;
+        let mut values: Vec<(&str, Cel)> = self.values.clone();
+        values.push(("variables", Cel::Map(Arc::new(self.variables.clone()))));
+        let (outcome, _) = program.evaluate(&values, kube_cel::PER_CALL);
+        outcome.map_err(|fault| match fault {
+            Fault::Error(text) => self.explain(text),
+            Fault::Budget => "operation cancelled: actual cost limit exceeded".to_owned(),
         })
+    }
+
+    /// A variable that could not be computed is missing; the reason is what is told.
+    fn explain(&self, text: String) -> String {
+        let name = text.strip_prefix("no such key: ").unwrap_or_default();
+        match self.failed.get(name) {
+            Some(error) => format!("composited variable {name:?} fails to evaluate: {error}"),
+            None => text,
+        }
     }
 
     /// The truth of an expression; the error is the evaluator's.
     pub(super) fn holds(&self, expression: &str) -> Result<bool, String> {
         match self.run(expression)? {
-            cel::Value::Bool(value) => Ok(value),
-            other => Err(format!("cel expression evaluated to {other:?}, not to a bool")),
+            Cel::Bool(value) => Ok(value),
+            other => Err(format!(
+                "cel expression evaluated to {}, not to a bool",
+                other.type_name()
+            )),
         }
     }
 
     /// The text that an expression yields, if it yields one.
     pub(super) fn text(&self, expression: &str) -> Option<String> {
         match self.run(expression) {
-            Ok(cel::Value::String(text)) if !text.trim().is_empty() => Some(text.to_string()),
+            Ok(Cel::String(text)) if !text.trim().is_empty() => Some(text.to_string()),
             _ => None,
         }
     }
 
-    fn value(&self, expression: &str) -> Result<Value, String> {
-        self.run(expression)?.json().map_err(|error| error.to_string())
+    /// What an expression yields, as JSON.
+    pub(super) fn value(&self, expression: &str) -> Result<Value, String> {
+        self.run(expression).map(|value| json_of(&value))
+    }
+}
+
+fn json_of(value: &Cel) -> Value {
+    match value {
+        Cel::Bool(own) => (*own).into(),
+        Cel::Int(own) => (*own).into(),
+        Cel::Uint(own) => (*own).into(),
+        Cel::Double(own) => (*own).into(),
+        Cel::String(own) => (**own).into(),
+        Cel::List(list) => list.items.iter().map(json_of).collect(),
+        Cel::Map(members) => members
+            .iter()
+            .filter_map(|(key, value)| match key {
+                Key::String(key) => Some((key.to_string(), json_of(value))),
+                _ => None,
+            })
+            .collect(),
+        Cel::Object(members) => members
+            .iter()
+            .map(|(key, value)| (key.to_string(), json_of(value)))
+            .collect(),
+        Cel::Optional(Some(own)) => json_of(own),
+        Cel::Timestamp(own) => own.to_string().into(),
+        _ => Value::Null,
     }
 }
 

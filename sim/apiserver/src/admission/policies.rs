@@ -112,7 +112,7 @@ impl Bound<'_> {
         };
         let mut all = Vec::new();
         for param in params {
-            scope.set("params", param.map_or(Value::Null, |param| (*param).clone()));
+            scope.set("params", param.as_deref().unwrap_or(&Value::Null));
             match expressions::conditions(&scope, spec.get("matchConditions")) {
                 Ok(true) => {}
                 Ok(false) => continue,
@@ -121,10 +121,7 @@ impl Bound<'_> {
                     continue;
                 }
             }
-            for variable in spec["variables"].as_array().into_iter().flatten() {
-                let text = |key: &str| variable[key].as_str().unwrap_or_default();
-                scope.define(text("name"), text("expression"));
-            }
+            scope.define(spec.get("variables"));
             for validation in spec["validations"].as_array().into_iter().flatten() {
                 let expression = validation["expression"].as_str().unwrap_or_default();
                 match scope.holds(expression) {

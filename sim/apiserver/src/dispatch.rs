@@ -250,7 +250,7 @@ fn record(
         user,
         dry_run,
     } = asked;
-    if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) {
+    if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) || core.attempt.given_up() {
         return;
     }
     let name = match object {

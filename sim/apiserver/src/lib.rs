@@ -34,6 +34,7 @@ mod store;
 mod strategy;
 mod table;
 mod user;
+mod webhooks;
 mod wire;
 
 pub use audit::Entry;
@@ -43,3 +44,4 @@ pub use gvr::Gvr;
 pub use server::{ApiServer, Config, MINORS, Snapshot};
 pub use service::{ApiService, ResponseBody};
 pub use user::User;
+pub use webhooks::{WebhookAnswer, WebhookCall, WebhookFault, Webhooks};

@@ -8,6 +8,8 @@ pub(crate) const EVENTS: usize = 50_000;
 pub(crate) const AUDIT: usize = 50_000;
 /// Rounds that the built-in controllers may need after one write before they are taken to oscillate.
 pub(crate) const CONTROLLER_ROUNDS: usize = 100_000;
+/// Calls of webhooks that one request may wait for.
+pub(crate) const WEBHOOK_CALLS: usize = 64;
 /// Pods that a stricter Pod Security level of their namespace is checked against.
 pub(crate) const SECURITY_PODS: usize = 3_000;
 /// Characters of a user agent that name a field manager.

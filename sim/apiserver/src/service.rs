@@ -56,22 +56,15 @@ impl ApiServer {
         }
     }
 
-    /// Answers one request whose body has been read.
+    /// Answers one request whose body has been read; no webhook is called.
     pub fn handle(&self, request: Request<Bytes>, user: Option<&User>) -> Response<ResponseBody> {
-        let (parts, body) = request.into_parts();
-        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let incoming = Incoming {
-            method: parts.method.to_string(),
-            path: unescape(parts.uri.path(), false),
-            query: Query::parse(parts.uri.query().unwrap_or_default()),
-            headers: parts
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str().to_owned(), text(value)))
-                .collect(),
-            body,
-        };
-        self.respond(self.serve(&incoming, user))
+        self.respond(self.serve(&incoming(request), user))
+    }
+
+    /// Answers one request whose body has been read.
+    pub async fn answer(&self, request: Request<Bytes>, user: Option<&User>) -> Response<ResponseBody> {
+        let reply = self.serve_asking(&incoming(request), user).await;
+        self.respond(reply)
     }
 
     fn respond(&self, reply: Reply) -> Response<ResponseBody> {
@@ -224,6 +217,23 @@ fn build(code: u16, media: &str, body: ResponseBody) -> Response<ResponseBody> {
     response
 }
 
+/// A request in the form the core knows.
+fn incoming(request: Request<Bytes>) -> Incoming {
+    let (parts, body) = request.into_parts();
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Incoming {
+        method: parts.method.to_string(),
+        path: unescape(parts.uri.path(), false),
+        query: Query::parse(parts.uri.query().unwrap_or_default()),
+        headers: parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+            .collect(),
+        body,
+    }
+}
+
 fn with_warnings(mut response: Response<ResponseBody>, warnings: &[String]) -> Response<ResponseBody> {
     for warning in warnings {
         let text = format!("299 - {}", crate::encode::warning(warning));
@@ -274,7 +284,8 @@ where
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = bounded(body).await?;
-            Ok(server.handle(Request::from_parts(parts, body), user.as_deref()))
+            let request = Request::from_parts(parts, body);
+            Ok(server.answer(request, user.as_deref()).await)
         })
     }
 }

@@ -46,6 +46,7 @@ impl Call<'_> {
             return Err(self.invalid(&object, &causes));
         }
         self.warnings.extend(strategy::warnings(&resource, &object, None));
+        admission::settle(self, &mut object);
         admission::validate(self, &object, None)?;
         admission::allocate(self, &mut object, None)?;
         let key = Key::new(

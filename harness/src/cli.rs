@@ -4,6 +4,7 @@ mod select;
 
 use std::{
     io,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::ExitCode,
     thread,
@@ -97,6 +98,9 @@ struct Run {
     /// What all chance comes from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Runs each scenario under the faults that each of these seeds draws; both ends of a range count.
+    #[arg(long, value_name = "SEED[..SEED]", value_parser = seeds)]
+    faults: Option<RangeInclusive<u64>>,
     /// How many scenarios run at once; the machine's number of processors if absent.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -125,6 +129,16 @@ enum Target {
 enum Format {
     Junit,
     Json,
+}
+
+fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text:?}: {error}"));
+    let (first, last) = (number(first)?, number(last)?);
+    if first > last {
+        return Err(format!("no seed between {first} and {last}"));
+    }
+    Ok(first..=last)
 }
 
 fn report(text: &str) -> Result<(Format, PathBuf), String> {
@@ -232,6 +246,7 @@ fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
     options.trace = args.trace.is_some();
     options.jobs = args.jobs.unwrap_or(options.jobs);
     options.fail_fast = args.fail_fast;
+    options.faults = args.faults.clone().into_iter().flatten().collect();
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(Terminal::new())];
     for (format, path) in &args.report {
         reporters.push(match format {
@@ -263,12 +278,8 @@ fn bench(catalogue: &Catalogue) -> io::Result<Exit> {
 
 fn options(catalogue: &Catalogue, seed: u64) -> Options {
     Options {
-        roots: catalogue.roots.clone(),
-        seed,
-        snapshots: SnapshotMode::Compare,
-        trace: false,
         jobs: thread::available_parallelism().map_or(1, usize::from),
-        fail_fast: false,
+        ..Options::new(catalogue.roots.clone(), seed)
     }
 }
 

@@ -21,7 +21,8 @@ use crate::{
     verdict::Miss,
 };
 
-pub(crate) use quiescence::{is_write, settle};
+pub(crate) use deletion::by_extension;
+pub(crate) use quiescence::{calm, is_write, settle};
 
 /// The group of the kinds that reconcile.
 const FLUX_GROUPS: &str = "toolkit.fluxcd.io";

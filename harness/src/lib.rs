@@ -15,6 +15,7 @@ pub mod run;
 pub mod scenario;
 
 mod bench;
+mod fault;
 mod invariant;
 mod journal;
 mod limits;
@@ -25,5 +26,6 @@ mod step;
 mod target;
 mod verdict;
 
+pub use fault::Fault;
 pub use snapshot::SnapshotMode;
 pub use verdict::Verdict;

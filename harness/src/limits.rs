@@ -17,6 +17,22 @@ pub(crate) const CALM_AFTER: Duration = Duration::from_secs(60);
 /// How long nothing may be written after that: three of the ten-minute intervals that most scenarios use, with jitter.
 pub(crate) const QUIET_FOR: Duration = Duration::from_secs(35 * 60);
 
+/// How long an `expect` waits for the world to recover while faults are drawn: twice Flux's longest back-off.
+pub(crate) const RECOVER_WITHIN: Duration = Duration::from_secs(30 * 60);
+
+/// How long everything may take to converge after the last fault was healed: the longest interval of a scenario (1h)
+/// after the longest back-off.
+pub(crate) const CONVERGE_WITHIN: Duration = Duration::from_secs(80 * 60);
+
+/// How long a `hold` is driven while faults are drawn: what it asserts is not judged then.
+pub(crate) const STORMY_HOLD: Duration = Duration::from_secs(5 * 60);
+
+/// The latest start of a fault after its step began, in milliseconds.
+pub(crate) const GUST_AFTER_MS: u64 = 60_000;
+
+/// The length of most faults, in seconds; some last five times as long.
+pub(crate) const GUST_SECONDS: u64 = 120;
+
 /// Observed changes a scenario may cause; a controller that writes in a loop reaches it within a second.
 pub(crate) const CHANGES_MAX: usize = 50_000;
 

@@ -16,7 +16,6 @@ mod snapshot;
 pub(crate) use delete::Delete;
 pub(crate) use expect::Expect;
 pub(crate) use fails::{Action, Fails};
-pub(crate) use fault::Fault;
 pub(crate) use hold::Hold;
 pub(crate) use hold::changed;
 pub(crate) use never::Never;

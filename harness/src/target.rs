@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
+    fault::Faults,
     journal::{Change, Journal, later},
     limits,
     verdict::Miss,
@@ -57,6 +58,8 @@ pub(crate) struct Cluster {
     pub(crate) git_url: String,
     /// What the extension's components logged.
     pub(crate) log: Logs,
+    /// What can be made to go wrong, if anything.
+    pub(crate) faults: Option<Faults>,
     /// The cluster's audit log from a position on.
     pub(crate) audit: Box<dyn Fn(usize) -> Vec<Write>>,
     /// What must live as long as the cluster.

@@ -109,7 +109,14 @@ fn a_report_that_cannot_be_written_is_named() {
 
 #[test]
 fn wrong_words_are_refused() {
-    for words in ["run --report xml=a", "run --exact", "rum", "run --seed x"] {
+    for words in [
+        "run --report xml=a",
+        "run --exact",
+        "rum",
+        "run --seed x",
+        "run --faults 3..1",
+        "run --faults x",
+    ] {
         let words = ["gitops-conformance"].into_iter().chain(words.split_whitespace());
         assert!(Cli::try_parse_from(words).is_err());
     }

@@ -22,6 +22,8 @@ pub struct Terminal {
     live: bool,
     seed: u64,
     selected: usize,
+    /// Under faults only what did not pass is worth a line.
+    faulted: bool,
     done: usize,
     running: BTreeMap<String, (usize, usize, &'static str)>,
     not_passed: Vec<(Verdict, String)>,
@@ -40,6 +42,7 @@ impl Terminal {
             live,
             seed: 0,
             selected: 0,
+            faulted: false,
             done: 0,
             running: BTreeMap::new(),
             not_passed: Vec::new(),
@@ -69,6 +72,9 @@ impl Terminal {
     }
 
     fn finished(&mut self, outcome: &Outcome) -> io::Result<()> {
+        if self.faulted && outcome.verdict == Verdict::Passed {
+            return Ok(());
+        }
         self.clear()?;
         let word = match outcome.verdict {
             Verdict::Passed => "ok",
@@ -106,8 +112,16 @@ impl Terminal {
         let count = summary.passed + summary.failed + summary.broken + summary.skipped + summary.not_run;
         write!(
             self.out,
-            "{count} scenarios: {} passed, {} failed, {} broken, {} skipped",
-            summary.passed, summary.failed, summary.broken, summary.skipped
+            "{count} {}: {} passed, {} failed, {} broken, {} skipped",
+            if self.faulted {
+                "runs under faults"
+            } else {
+                "scenarios"
+            },
+            summary.passed,
+            summary.failed,
+            summary.broken,
+            summary.skipped
         )?;
         if summary.not_run > 0 {
             write!(self.out, ", {} not run", summary.not_run)?;
@@ -130,10 +144,17 @@ impl Reporter for Terminal {
                 target,
                 seed,
                 selected,
+                faults,
             } => {
                 self.seed = *seed;
                 self.selected = *selected;
-                writeln!(self.out, "{selected} scenarios on target {target}, seed {seed}")
+                self.faulted = *faults > 0;
+                let what = if self.faulted {
+                    "runs under faults"
+                } else {
+                    "scenarios"
+                };
+                writeln!(self.out, "{selected} {what} on target {target}, seed {seed}")
             }
             Event::ScenarioStarted { name, steps } => {
                 self.running.insert(name.clone(), (0, *steps, ""));
@@ -252,6 +273,7 @@ mod tests {
                 target: "sim",
                 seed: 1,
                 selected: 2,
+                faults: 0,
             },
             Event::ScenarioFinished(Box::new(sample("k/p/a", Verdict::Passed))),
             Event::ScenarioFinished(Box::new(sample("k/p/b", Verdict::Failed))),

@@ -13,7 +13,7 @@ use std::{
 
 use edges::Clock;
 
-use super::{Options, judge};
+use super::{Options, References, judge, judge_faulted, outcome};
 use crate::{
     event::{Event, Failure, Outcome, Summary},
     limits,
@@ -58,20 +58,22 @@ pub fn run(
     let began = clock.now();
     let (sender, receiver) = mpsc::channel();
     ready(Interrupt(sender.clone()));
+    let trials = trials(selected, &options.faults);
     let mut desk = Desk {
         reporters,
         summary: Summary::default(),
         running: BTreeSet::new(),
-        selected: selected.len(),
+        selected: trials.len(),
         workers: 0,
     };
     desk.tell(&Event::RunStarted {
         target: "sim",
         seed: options.seed,
-        selected: selected.len(),
+        selected: trials.len(),
+        faults: options.faults.len(),
     })?;
     let stop = Arc::new(AtomicBool::new(false));
-    desk.workers = start_workers(selected, options, &stop, &sender)?;
+    desk.workers = start_workers(trials, options, &stop, &sender)?;
     desk.listen(&receiver, &stop, options)?;
     let mut summary = desk.summary.clone();
     let run = summary.passed + summary.failed + summary.broken + summary.skipped;
@@ -84,26 +86,43 @@ pub fn run(
     Ok(summary)
 }
 
+/// A scenario, and the seed of the faults under which it runs.
+type Trial = (Source, Option<u64>);
+
+/// Every scenario, under every seed of faults if there are any.
+fn trials(selected: Vec<Source>, faults: &[u64]) -> Vec<Trial> {
+    if faults.is_empty() {
+        return selected.into_iter().map(|source| (source, None)).collect();
+    }
+    let under = |source: Source| faults.iter().map(move |seed| (source.clone(), Some(*seed)));
+    selected.into_iter().flat_map(under).collect()
+}
+
 fn start_workers(
-    selected: Vec<Source>,
+    trials: Vec<Trial>,
     options: &Options,
     stop: &Arc<AtomicBool>,
     sender: &mpsc::Sender<Message>,
 ) -> io::Result<usize> {
-    let queue = Arc::new(selected);
+    let queue = Arc::new(trials);
+    let references = References::default();
     let next = Arc::new(AtomicUsize::new(0));
     let workers = options.jobs.clamp(1, queue.len().max(1));
     for number in 0..workers {
         let (queue, next, stop) = (queue.clone(), next.clone(), stop.clone());
-        let (options, sender) = (options.clone(), sender.clone());
+        let (options, references, sender) = (options.clone(), references.clone(), sender.clone());
         let work = move || {
             while !stop.load(Ordering::Relaxed) {
-                let Some(source) = queue.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                let Some((source, faults)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) else {
                     break;
                 };
-                let outcome = judge(source, &options, &mut |event| {
+                let mut tell = |event| {
                     let _ = sender.send(Message::Event(event));
-                });
+                };
+                let outcome = match faults {
+                    None => judge(source, &options, &mut tell),
+                    Some(seed) => judge_faulted(source, &options, *seed, &references, &mut tell),
+                };
                 let finished = Event::ScenarioFinished(Box::new(outcome));
                 if sender.send(Message::Event(finished)).is_err() {
                     break;
@@ -195,7 +214,11 @@ impl Desk<'_> {
 }
 
 fn stuck(name: String, seed: u64) -> Outcome {
-    let file = format!("scenarios/{name}.yaml");
+    let (scenario, faults) = match name.split_once('@') {
+        Some((scenario, faults)) => (scenario, Some(faults)),
+        None => (name.as_str(), None),
+    };
+    let file = format!("scenarios/{scenario}.yaml");
     Outcome {
         title: name.clone(),
         requirements: Vec::new(),
@@ -214,7 +237,7 @@ fn stuck(name: String, seed: u64) -> Outcome {
             details: Vec::new(),
             context: Vec::new(),
             log: Vec::new(),
-            rerun: format!("cargo xtask e2e {name} --exact --seed {seed}"),
+            rerun: outcome::rerun(scenario, seed, faults.and_then(|faults| faults.parse().ok())),
         }),
         steps: 0,
         cluster_seconds: 0.0,
@@ -229,10 +252,7 @@ fn stuck(name: String, seed: u64) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        SnapshotMode,
-        scenario::{Roots, parse},
-    };
+    use crate::scenario::{Roots, parse};
 
     fn selected(count: usize) -> Vec<Source> {
         let text = "title: T\nrequirements: []\nfeatures: []\nsteps:\n  - advance: 1m\n";
@@ -243,12 +263,8 @@ mod tests {
 
     fn options() -> Options {
         Options {
-            roots: Roots::at("."),
-            seed: 1,
-            snapshots: SnapshotMode::Compare,
-            trace: false,
             jobs: 2,
-            fail_fast: false,
+            ..Options::new(Roots::at("."), 1)
         }
     }
 

@@ -16,6 +16,7 @@ mod discovery;
 mod dispatch;
 mod encode;
 mod failure;
+mod faults;
 mod fields;
 mod gojson;
 mod gvr;
@@ -36,6 +37,7 @@ mod wire;
 
 pub use audit::Entry;
 pub use changes::{Change, ChangeKind, Changes};
+pub use faults::{Fault, Faults};
 pub use gvr::Gvr;
 pub use server::{ApiServer, Config, Snapshot};
 pub use service::{ApiService, ResponseBody};

@@ -14,6 +14,7 @@ use crate::{
     controllers,
     core::{Core, State},
     dispatch::{self, Reply},
+    faults::Trouble,
     gvr::Gvr,
     registry::view,
     request::{Incoming, Query, unescape},
@@ -43,6 +44,7 @@ struct Shared {
     clock: Clock,
     /// Carries the revision to the watches.
     revision: watch::Sender<(u64, u64)>,
+    trouble: Trouble,
 }
 
 /// The whole state at one moment; keeping one costs nothing.
@@ -61,6 +63,7 @@ impl ApiServer {
             core: Mutex::new(core),
             clock: config.clock,
             revision,
+            trouble: Trouble::new(config.seed),
         }))
     }
 
@@ -71,6 +74,10 @@ impl ApiServer {
 
     pub(crate) fn clock(&self) -> Clock {
         self.0.clock
+    }
+
+    pub(crate) fn trouble(&self) -> &Trouble {
+        &self.0.trouble
     }
 
     pub(crate) fn revisions(&self) -> watch::Receiver<(u64, u64)> {

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     convert::Infallible,
-    future::Future,
+    future::{Future, pending},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -19,6 +19,7 @@ use tower::Service;
 
 use crate::{
     dispatch::Reply,
+    faults::Ear,
     media::Encoding,
     registry::{self, Plan},
     request::{Incoming, Query, unescape},
@@ -56,23 +57,16 @@ impl ApiServer {
 
     /// Answers one request whose body has been read.
     pub fn handle(&self, request: Request<Bytes>, user: Option<&User>) -> Response<ResponseBody> {
-        let (parts, body) = request.into_parts();
-        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let incoming = Incoming {
-            method: parts.method.to_string(),
-            path: unescape(parts.uri.path(), false),
-            query: Query::parse(parts.uri.query().unwrap_or_default()),
-            headers: parts
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str().to_owned(), text(value)))
-                .collect(),
-            body,
-        };
-        self.respond(self.serve(&incoming, user))
+        self.answer(&incoming(request), user)
     }
 
-    fn respond(&self, reply: Reply) -> Response<ResponseBody> {
+    /// Answers one request; a watch of a user whom faults concern listens for them.
+    pub(crate) fn answer(&self, incoming: &Incoming, user: Option<&User>) -> Response<ResponseBody> {
+        let concerned = self.is_concerned(incoming, user);
+        self.respond(self.serve(incoming, user), concerned)
+    }
+
+    pub(crate) fn respond(&self, reply: Reply, concerned: bool) -> Response<ResponseBody> {
         let full = |bytes: Vec<u8>| Full::new(Bytes::from(bytes)).boxed_unsync();
         let mut response = match reply {
             Reply::Object {
@@ -111,7 +105,7 @@ impl ApiServer {
                 response
             }
             Reply::Watch { plan, warnings } => {
-                let body = StreamBody::new(self.play(*plan)).boxed_unsync();
+                let body = StreamBody::new(self.play(*plan, concerned)).boxed_unsync();
                 with_warnings(build(200, "application/json", body), &warnings)
             }
         };
@@ -125,7 +119,11 @@ impl ApiServer {
     }
 
     /// The lines of a watch.
-    fn play(&self, plan: Plan) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + 'static {
+    fn play(
+        &self,
+        plan: Plan,
+        concerned: bool,
+    ) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + 'static {
         let revisions = self.revisions();
         let epoch = self.core().epoch;
         let clock = self.clock();
@@ -136,6 +134,7 @@ impl ApiServer {
             shown: plan.after,
             plan,
             revisions,
+            ear: concerned.then(|| Ear::new(self)),
             epoch,
             deadline,
             ended: false,
@@ -155,6 +154,7 @@ struct Watch {
     /// Events up to this revision are in the queue or were sent.
     shown: u64,
     revisions: tokio::sync::watch::Receiver<(u64, u64)>,
+    ear: Option<Ear>,
     epoch: u64,
     deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
     ended: bool,
@@ -176,12 +176,31 @@ impl Watch {
             if self.ended {
                 return None;
             }
+            let broken = async {
+                match &mut self.ear {
+                    Some(ear) => ear.broken().await,
+                    None => pending().await,
+                }
+            };
             tokio::select! {
                 biased;
+                () = broken => return self.cut(),
                 changed = self.revisions.changed() => if changed.is_err() { return None },
                 () = &mut self.deadline => self.finish(),
             }
+            if let Some(delay) = self.ear.as_ref().and_then(Ear::delay) {
+                self.server.clock().sleep(delay).await;
+            }
         }
+    }
+
+    /// The connection breaks: half of an event may still get through.
+    fn cut(&mut self) -> Option<Bytes> {
+        self.collect();
+        self.ended = true;
+        let first = self.queue.pop_front()?;
+        self.queue.clear();
+        Some(first.slice(..first.len() / 2))
     }
 
     /// Takes new events from the log.
@@ -214,11 +233,29 @@ impl Watch {
     /// The time is up: a last bookmark, then the end.
     fn finish(&mut self) {
         self.collect();
-        if self.plan.bookmarks && !self.ended {
+        let starved = self.ear.as_ref().is_some_and(Ear::is_starved);
+        if self.plan.bookmarks && !self.ended && !starved {
             self.queue
                 .push_back(line(&registry::bookmark(&self.plan.resource, self.shown, false)));
         }
         self.ended = true;
+    }
+}
+
+/// A request as the core reads it.
+fn incoming(request: Request<Bytes>) -> Incoming {
+    let (parts, body) = request.into_parts();
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Incoming {
+        method: parts.method.to_string(),
+        path: unescape(parts.uri.path(), false),
+        query: Query::parse(parts.uri.query().unwrap_or_default()),
+        headers: parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+            .collect(),
+        body,
     }
 }
 
@@ -268,7 +305,8 @@ where
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map_err(Into::into)?.to_bytes();
-            Ok(server.handle(Request::from_parts(parts, body), user.as_deref()))
+            let request = incoming(Request::from_parts(parts, body));
+            server.serve_disturbed(&request, user.as_deref()).await
         })
     }
 }

@@ -13,7 +13,7 @@ fn server() -> ApiServer {
         minor: "1.36".to_owned(),
         clock: Clock::system(),
         seed: Seed(7),
-        controllers: true,
+        controllers: apiserver::Controllers::All,
     })
 }
 

@@ -27,6 +27,19 @@ pub(crate) use index::{Index, Place};
 
 const ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
 
+/// Which controllers of kube-controller-manager run inside the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Controllers {
+    /// None: an API server and its storage.
+    #[default]
+    None,
+    /// Those that furnish what other requests expect to be there: the ServiceAccount and the root CA of each namespace,
+    /// and the rules of aggregated ClusterRoles. Nothing is collected, no namespace is finalized.
+    Furnishing,
+    /// The garbage collector and the namespace controller too.
+    All,
+}
+
 /// Something to look at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Task {
@@ -63,12 +76,13 @@ fn run(core: &mut Core, now: Timestamp, task: &Task) {
     match task {
         Task::Definition(name) => definitions::clean_up(core, now, name),
         // The rest belongs to kube-controller-manager.
-        _ if !core.controllers => {}
+        _ if core.controllers == Controllers::None => {}
+        Task::Furnish(name) => accounts::furnish(core, now, name),
+        Task::Aggregate => aggregation::aggregate(core, now),
+        _ if core.controllers != Controllers::All => {}
         Task::Dependent(place) => collector::judge(core, now, place),
         Task::Owner(place) => collector::release(core, now, place),
-        Task::Furnish(name) => accounts::furnish(core, now, name),
         Task::Empty(name) => namespaces::empty(core, now, name),
-        Task::Aggregate => aggregation::aggregate(core, now),
     }
 }
 

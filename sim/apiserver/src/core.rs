@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::{
     audit::Entry,
     changes::{Change, ChangeKind},
-    controllers::Index,
+    controllers::{Controllers, Index},
     custom::Definition,
     gvr::Gvr,
     limits,
@@ -38,7 +38,7 @@ pub(crate) struct State {
 pub(crate) struct Core {
     pub(crate) state: State,
     pub(crate) minor: String,
-    pub(crate) controllers: bool,
+    pub(crate) controllers: Controllers,
     /// The built-in controllers are at work.
     pub(crate) settling: bool,
     pub(crate) audit: VecDeque<Entry>,
@@ -48,7 +48,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(minor: &str, controllers: bool, rng: Rng) -> Self {
+    pub(crate) fn new(minor: &str, controllers: Controllers, rng: Rng) -> Self {
         let store = Store::new();
         let revision = store.revision();
         Self {

@@ -8,15 +8,49 @@ mod compare;
 mod replay;
 mod request;
 mod template;
+mod until;
 
-use std::{collections::BTreeMap, fmt, io, path::Path};
+use std::{collections::BTreeMap, fmt, io, path::Path, time::Duration};
 
+use edges::Clock;
+use jiff::Timestamp;
 use serde_json::Value;
+
+use crate::server::ApiServer;
 
 pub use archive::pack;
 
 /// How many differences of an area are kept as text.
 const SHOWN: usize = 10_000;
+
+/// What acts beside the server in some environment: controllers that this crate does not know.
+pub trait Environment {
+    /// The time that it and the server live by.
+    fn clock(&self) -> Clock;
+
+    /// Starts on a server.
+    fn attach(&mut self, server: &ApiServer);
+
+    /// Lets time pass, and everything happen that is due in it.
+    fn advance(&mut self, by: Duration);
+}
+
+/// Where environments come from.
+pub trait Environments: Sync {
+    /// What acts beside the server in the environment of this name, with a clock that reads `now`; nothing, if the
+    /// server is alone in it.
+    fn start(&self, environment: &str, now: Timestamp) -> Option<Box<dyn Environment>>;
+}
+
+/// Every server is alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Alone;
+
+impl Environments for Alone {
+    fn start(&self, _: &str, _: Timestamp) -> Option<Box<dyn Environment>> {
+        None
+    }
+}
 
 /// What a replay found.
 #[derive(Debug, Clone, Default)]
@@ -87,6 +121,14 @@ impl fmt::Display for Report {
 /// # Errors
 /// When something cannot be read.
 pub fn replay(path: &Path, filter: Option<&str>) -> io::Result<Report> {
+    replay_in(path, filter, &Alone)
+}
+
+/// The same with controllers beside the server in the environments that have some.
+///
+/// # Errors
+/// When something cannot be read.
+pub fn replay_in(path: &Path, filter: Option<&str>, environments: &dyn Environments) -> io::Result<Report> {
     let corpus = archive::read(path)?;
     let wanted = |case: &&archive::Case| {
         let text = |key: &str| case.value[key].as_str().unwrap_or_default();
@@ -101,7 +143,7 @@ pub fn replay(path: &Path, filter: Option<&str>) -> io::Result<Report> {
         let run = |part: &[&archive::Case]| -> Vec<Option<String>> {
             let mut prepared = replay::Prepared::default();
             part.iter()
-                .map(|case| replay::case(case, &corpus.fixtures, &mut prepared).err())
+                .map(|case| replay::case(case, &corpus.fixtures, &mut prepared, environments).err())
                 .collect()
         };
         let workers: Vec<_> = cases

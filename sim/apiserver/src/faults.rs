@@ -328,3 +328,118 @@ impl Faults {
         cut.then(|| state.seconds(limits::WATCH_LASTS_SECONDS))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures::{FutureExt, StreamExt};
+    use http::Request;
+    use http_body_util::BodyExt;
+    use jiff::Timestamp;
+    use serde_json::Value;
+    use tower::Service;
+
+    use super::*;
+    use crate::Config;
+
+    const VICTIM: &str = "system:serviceaccount:flux-system:a";
+
+    fn server() -> ApiServer {
+        let server = ApiServer::new(Config {
+            minor: "1.36".to_owned(),
+            clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
+            seed: Seed(1),
+            controllers: crate::Controllers::All,
+        });
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}});
+        let (code, _) = server.call(&User::admin(), "POST", "/api/v1/namespaces", "application/json", Some(&namespace));
+        assert!(code == 201 || code == 409, "{code}");
+        server.faults().aim("system:serviceaccount:flux-system:");
+        server
+    }
+
+    fn victim() -> User {
+        User::new(VICTIM, &["system:masters", "system:authenticated"])
+    }
+
+    async fn ask(server: &ApiServer, user: &User, method: &str, path: &str, body: &Value) -> Result<u16, String> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json")
+            .body(http_body_util::Full::new(Bytes::from(body.to_string())))
+            .unwrap();
+        let answer = server.service_as(user.clone()).call(request).await;
+        answer.map(|answer| answer.status().as_u16()).map_err(|error| error.to_string())
+    }
+
+    async fn codes(fault: Fault, user: &User) -> Vec<Result<u16, String>> {
+        let server = server();
+        server.faults().set(fault, true);
+        let mut codes = Vec::new();
+        for _ in 0..20 {
+            codes.push(ask(&server, user, "GET", "/api/v1/namespaces/default", &Value::Null).await);
+        }
+        codes
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_those_aimed_at_are_met_and_half_of_their_requests_get_through() {
+        for (fault, code) in [
+            (Fault::TooManyRequests, 429),
+            (Fault::InternalError, 500),
+            (Fault::Timeout, 504),
+        ] {
+            let met = codes(fault, &victim()).await;
+            assert!(met.contains(&Ok(200)) && met.contains(&Ok(code)), "{fault:?}: {met:?}");
+            let spared = codes(fault, &User::admin()).await;
+            assert!(spared.iter().all(|code| *code == Ok(200)), "{fault:?}: {spared:?}");
+        }
+        assert!(codes(Fault::Unauthorized, &victim()).await.iter().all(|code| *code == Ok(401)));
+        assert!(codes(Fault::Down, &victim()).await.iter().all(Result::is_err));
+        // Reads conflict with nothing.
+        assert!(codes(Fault::Conflict, &victim()).await.iter().all(|code| *code == Ok(200)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn some_writes_happen_although_the_client_hears_of_a_failure() {
+        let server = server();
+        server.faults().set(Fault::Timeout, true);
+        let (mut unheard, mut refused) = (0, 0);
+        for number in 0..40 {
+            let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("c{number}")}});
+            let path = "/api/v1/namespaces/default/configmaps";
+            let code = ask(&server, &victim(), "POST", path, &body).await.unwrap();
+            let there = server.get(&crate::Gvr::new("", "v1", "configmaps"), "default", &format!("c{number}"));
+            match (code, there.is_some()) {
+                (504, true) => unheard += 1,
+                (504, false) => refused += 1,
+                other => assert_eq!(other, (201, true)),
+            }
+        }
+        assert!(unheard > 0 && refused > 0, "{unheard} {refused}");
+    }
+
+    async fn watch(server: &ApiServer, from: u64) -> ResponseBody {
+        let uri = format!("/api/v1/namespaces/default/configmaps?watch=1&resourceVersion={from}");
+        let request = Request::get(uri).body(http_body_util::Full::new(Bytes::new())).unwrap();
+        server.service_as(victim()).call(request).await.unwrap().into_body()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_comes_back_after_a_compaction_has_to_list_again() {
+        let server = server();
+        let from = server.resource_version();
+        let mut stream = watch(&server, from).await.into_data_stream();
+        assert!(stream.next().now_or_never().is_none(), "nothing to tell yet");
+        server.faults().set(Fault::Compaction, true);
+        assert!(stream.next().await.is_none(), "the watch is cut");
+        let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "missed"}});
+        let path = "/api/v1/namespaces/default/configmaps";
+        assert_eq!(ask(&server, &User::admin(), "POST", path, &body).await, Ok(201));
+        server.faults().set(Fault::Compaction, false);
+        let line = watch(&server, from).await.into_data_stream().next().await.unwrap().unwrap();
+        let event: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!((&event["type"], &event["object"]["code"]), (&json!("ERROR"), &json!(410)));
+    }
+}

@@ -37,6 +37,7 @@ mod wire;
 
 pub use audit::Entry;
 pub use changes::{Change, ChangeKind, Changes};
+pub use controllers::Controllers;
 pub use faults::{Fault, Faults};
 pub use gvr::Gvr;
 pub use server::{ApiServer, Config, Snapshot};

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use edges::{Clock, Seed};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
@@ -11,7 +12,7 @@ use crate::{
     audit::Entry,
     bootstrap,
     changes::Changes,
-    controllers,
+    controllers::{self, Controllers},
     core::{Core, State},
     dispatch::{self, Reply},
     faults::Trouble,
@@ -31,8 +32,8 @@ pub struct Config {
     pub clock: Clock,
     /// Where uids and generated names come from.
     pub seed: Seed,
-    /// Whether the garbage collector, namespaces, ServiceAccounts and the like are run.
-    pub controllers: bool,
+    /// Which of the controllers that no cluster is without are run.
+    pub controllers: Controllers,
 }
 
 /// A Kubernetes API server. Clones share one state.
@@ -58,10 +59,15 @@ impl ApiServer {
         let mut core = Core::new(&config.minor, config.controllers, rng);
         bootstrap::policy(&mut core, config.clock.now());
         controllers::settle(&mut core, config.clock.now());
+        Self::around(core, config.clock)
+    }
+
+    /// A shell around a core.
+    pub(crate) fn around(core: Core, clock: Clock) -> Self {
         let (revision, _) = watch::channel((0, core.revision()));
         Self(Arc::new(Shared {
             core: Mutex::new(core),
-            clock: config.clock,
+            clock,
             revision,
             trouble: Trouble::new(config.seed),
         }))
@@ -86,7 +92,11 @@ impl ApiServer {
 
     /// Serves one request; without `user`, who asks is read from its `Authorization` header.
     pub(crate) fn serve(&self, request: &Incoming, user: Option<&User>) -> Reply {
-        let now = self.0.clock.now();
+        self.serve_at(request, user, self.0.clock.now())
+    }
+
+    /// Serves one request at an instant.
+    pub(crate) fn serve_at(&self, request: &Incoming, user: Option<&User>, now: Timestamp) -> Reply {
         let mut core = self.core();
         let reply = dispatch::serve(&mut core, request, user, now);
         let state = (core.epoch, core.revision());

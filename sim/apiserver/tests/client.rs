@@ -17,7 +17,7 @@ fn server() -> ApiServer {
         minor: "1.36".to_owned(),
         clock: Clock::starting_at("2026-01-01T00:00:00Z".parse().unwrap()),
         seed: Seed(7),
-        controllers: true,
+        controllers: apiserver::Controllers::All,
     })
 }
 

@@ -10,7 +10,7 @@ pub(crate) fn server(clock: Clock, seed: Seed) -> ApiServer {
         minor: "1.36".to_owned(),
         clock,
         seed: seed.derive("apiserver"),
-        controllers: true,
+        controllers: apiserver::Controllers::All,
     };
     let api = ApiServer::new(config);
     for namespace in ["default", "kube-system", "kube-public", "kube-node-lease"] {

@@ -5,28 +5,28 @@ use std::{
     sync::Arc,
 };
 
-use edges::Seed;
+use edges::{Clock, Seed};
 use jiff::{SignedDuration, Timestamp};
 use kube_schema::Document;
 use serde_json::{Map, Value, json};
 
-use super::{
-    archive::Case,
-    compare::Bindings,
-    request,
-    template::{Known, find, segments},
-};
+use super::{Environment, Environments, archive::Case, compare::Bindings, request, template::Known, until};
 use crate::{
+    controllers::Controllers,
     core::{Core, State},
-    dispatch::{self, Reply},
+    dispatch::Reply,
     encode,
     registry::{Plan, event_for},
+    request::Incoming,
+    server::ApiServer,
     user::User,
 };
 
 /// A case on its own server.
 struct Run {
-    core: Core,
+    server: ApiServer,
+    /// The controllers beside the server, if someone brought them.
+    beside: Option<Box<dyn Environment>>,
     /// Moves by the sleeps of the case, so that a replay is the same on any machine.
     now: Timestamp,
     known: Known,
@@ -34,6 +34,9 @@ struct Run {
     watches: BTreeMap<String, Open>,
     admin: User,
 }
+
+/// How long the server is left alone between two looks at it.
+const POLL: SignedDuration = SignedDuration::from_millis(50);
 
 /// A watch that a step opened.
 struct Open {
@@ -61,13 +64,20 @@ pub(super) fn case(
     recorded: &Case,
     fixtures: &BTreeMap<String, Value>,
     prepared: &mut Prepared,
+    environments: &dyn Environments,
 ) -> Result<(), String> {
     let case = &recorded.value;
     let environment = case["environment"].as_str().unwrap_or("bare");
     let rng = Seed(1).derive("corpus").rng();
+    let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000);
+    let mut beside = environments.start(environment, now);
+    let clock = beside
+        .as_ref()
+        .map_or_else(Clock::system, |beside| beside.clock());
     let mut run = Run {
-        core: Core::new("1.36", environment != "bare", rng),
-        now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000),
+        server: ApiServer::around(Core::new("1.36", controllers(environment), rng), clock),
+        beside: None,
+        now,
         known: Known::default(),
         bindings: Bindings::default(),
         watches: BTreeMap::new(),
@@ -75,12 +85,16 @@ pub(super) fn case(
     };
     let key = format!("{environment} {}", case["fixtures"]);
     match prepared.0.get(&key) {
-        Some(state) => run.core.state = state.clone(),
+        Some(state) => run.server.core().state = state.clone(),
         None => {
             run.prepare_server(case, fixtures)?;
-            prepared.0.insert(key, run.core.state.clone());
+            prepared.0.insert(key, run.server.core().state.clone());
         }
     }
+    if let Some(beside) = &mut beside {
+        beside.attach(&run.server);
+    }
+    run.beside = beside;
     run.prepare(case)?;
     let documents = match recorded.document.get("steps") {
         Some(Document::List(steps)) => steps.as_slice(),
@@ -95,9 +109,18 @@ pub(super) fn case(
     Ok(())
 }
 
+/// What runs beside the recorded server in an environment.
+fn controllers(environment: &str) -> Controllers {
+    match environment {
+        "bare" => Controllers::None,
+        "api" => Controllers::Furnishing,
+        _ => Controllers::All,
+    }
+}
+
 impl Run {
     fn prepare_server(&mut self, case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(), String> {
-        crate::bootstrap::policy(&mut self.core, self.now);
+        crate::bootstrap::policy(&mut self.server.core(), self.now);
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
             self.create_namespace(name, None, None)?;
         }
@@ -128,6 +151,7 @@ impl Run {
                 case.get("namespaceAnnotations"),
             )?;
         }
+        self.pass(SignedDuration::from_secs(1));
         Ok(())
     }
 
@@ -167,7 +191,7 @@ impl Run {
                 uid,
                 ..User::default()
             };
-            self.core.state.tokens.insert(format!("{name}token"), user);
+            self.server.register_token(&format!("{name}token"), user);
         }
     }
 
@@ -192,7 +216,8 @@ impl Run {
         let kind = manifest::object::kind(object);
         let builtin = crate::kinds::find_kind(group, version, kind).map(|kind| kind.resource.to_owned());
         let plural = builtin.or_else(|| {
-            let mut definitions = self.core.state.definitions.values();
+            let core = self.server.core();
+            let mut definitions = core.state.definitions.values();
             definitions
                 .find(|known| known.group == group && known.kind == kind)
                 .map(|known| known.plural.clone())
@@ -217,7 +242,7 @@ impl Run {
             ..crate::request::Incoming::default()
         };
         let user = self.admin.clone();
-        match dispatch::serve(&mut self.core, &incoming, Some(&user), self.now) {
+        match self.server.serve_at(&incoming, Some(&user), self.now) {
             Reply::Object { code: 201, .. } => Ok(()),
             Reply::Object { object, .. } => Err(format!("fixture refused: {object}")),
             Reply::Raw { .. } | Reply::Watch { .. } => Err("fixture refused".to_owned()),
@@ -226,20 +251,20 @@ impl Run {
 
     fn step(&mut self, step: &Value, id: &str, body: Option<&Document>) -> Result<(), String> {
         if step.get("compact").is_some() {
-            self.core.state.store.compact();
+            self.server.compact();
             return Ok(());
         }
         if let Some(watch) = step.get("collect").and_then(Value::as_str) {
             return self.collect(watch, step);
         }
         if let Some(seconds) = step.get("sleepSeconds").and_then(Value::as_f64) {
-            self.now += SignedDuration::from_secs_f64(seconds);
+            self.pass(SignedDuration::from_secs_f64(seconds));
         }
         let Some(request) = step.get("request") else {
             return Ok(());
         };
         let (incoming, _) = request::build(request, body, &self.known)?;
-        let reply = dispatch::serve(&mut self.core, &incoming, None, self.now);
+        let reply = self.awaited(step, &incoming);
         if let Reply::Watch { plan, .. } = &reply
             && step["watch"] == Value::Bool(true)
         {
@@ -255,31 +280,57 @@ impl Run {
         if let Some(body) = &answer.body {
             self.known.bodies.insert(id.to_owned(), body.clone());
         }
-        if let Some(conditions) = step.get("until").and_then(Value::as_array)
-            && let Some(missing) = conditions
-                .iter()
-                .find(|condition| !self.holds(condition, &answer))
-        {
-            // This server needs no time: what does not hold now never will.
-            let _ = missing;
-        }
+        self.pass(SignedDuration::from_millis(5));
         self.compare(&step["response"], &answer)
     }
 
-    fn holds(&self, condition: &Value, answer: &Answer) -> bool {
-        if let Some(code) = condition.get("code").and_then(Value::as_u64) {
-            return u64::from(answer.code) == code;
+    /// Lets time pass for the server and for what acts beside it.
+    fn pass(&mut self, by: SignedDuration) {
+        match &mut self.beside {
+            Some(beside) => {
+                beside.advance(by.unsigned_abs());
+                self.now = beside.clock().now();
+            }
+            None => self.now += by,
         }
-        let Some(body) = &answer.body else { return false };
-        let path = segments(condition["path"].as_str().unwrap_or_default());
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let found = find(body, &path);
-        match condition.get("op").and_then(Value::as_str).unwrap_or("eq") {
-            "exists" => found.is_some(),
-            "absent" => found.is_none(),
-            "ne" => found != condition.get("value"),
-            _ => found == condition.get("value"),
+    }
+
+    /// The answer to a request; where a step says `until`, the first that meets its conditions, as far as time brings
+    /// it about.
+    fn awaited(&mut self, step: &Value, incoming: &Incoming) -> Reply {
+        let conditions = step.get("until").and_then(Value::as_array);
+        // Alone, a server needs no time: what does not hold now never will.
+        let Some(conditions) = conditions.filter(|_| self.beside.is_some()) else {
+            return self.server.serve_at(incoming, None, self.now);
+        };
+        let seconds = |key: &str, absent: f64| {
+            SignedDuration::from_secs_f64(step.get(key).and_then(Value::as_f64).unwrap_or(absent))
+        };
+        let deadline = self.now + seconds("timeoutSeconds", 20.0);
+        loop {
+            let reply = self.server.serve_at(incoming, None, self.now);
+            let seen = match &reply {
+                Reply::Object { code, object, .. } => until::Seen {
+                    code: *code,
+                    body: Some(object),
+                },
+                Reply::Raw { code, .. } => until::Seen {
+                    code: *code,
+                    body: None,
+                },
+                Reply::Watch { .. } => return reply,
+            };
+            let known = &self.known;
+            if conditions.iter().all(|condition| seen.meets(condition, known)) {
+                break;
+            }
+            if self.now >= deadline {
+                return reply;
+            }
+            self.pass(POLL);
         }
+        self.pass(seconds("settleSeconds", 0.0));
+        self.server.serve_at(incoming, None, self.now)
     }
 
     fn compare(&mut self, expected: &Value, answer: &Answer) -> Result<(), String> {
@@ -349,13 +400,14 @@ impl Run {
     }
 
     fn collect(&mut self, id: &str, step: &Value) -> Result<(), String> {
-        let current = self.core.revision();
+        let core = self.server.core();
+        let current = core.revision();
         let open = self
             .watches
             .get_mut(id)
             .ok_or_else(|| format!(" no watch {id}"))?;
         if !open.plan.ends {
-            match self.core.state.store.since(open.shown) {
+            match core.state.store.since(open.shown) {
                 Ok(events) => open
                     .queue
                     .extend(events.filter_map(|event| event_for(&open.plan, event))),
@@ -366,6 +418,7 @@ impl Run {
             open.shown = current;
         }
         let events: Vec<Value> = open.queue.drain(..).collect();
+        drop(core);
         let wanted = step["response"]["events"].clone();
         self.bindings.document(&wanted, &Value::Array(events), " events")
     }

@@ -69,17 +69,24 @@ struct State {
     rng: Rng,
 }
 
-impl Trouble {
-    pub(crate) fn new(seed: Seed) -> Self {
+impl Default for Trouble {
+    fn default() -> Self {
         let state = State {
             users: Vec::new(),
             active: BTreeSet::new(),
-            rng: seed.derive("faults").rng(),
+            rng: Seed(0).rng(),
         };
         Self {
             state: Mutex::new(state),
             changed: watch::channel(0).0,
         }
+    }
+}
+
+impl Trouble {
+    /// Says where chance comes from.
+    pub(crate) fn sow(&self, seed: Seed) {
+        self.state().rng = seed.derive("faults").rng();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -352,7 +359,13 @@ mod tests {
             controllers: crate::Controllers::All,
         });
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}});
-        let (code, _) = server.call(&User::admin(), "POST", "/api/v1/namespaces", "application/json", Some(&namespace));
+        let (code, _) = server.call(
+            &User::admin(),
+            "POST",
+            "/api/v1/namespaces",
+            "application/json",
+            Some(&namespace),
+        );
         assert!(code == 201 || code == 409, "{code}");
         server.faults().aim("system:serviceaccount:flux-system:");
         server
@@ -362,7 +375,13 @@ mod tests {
         User::new(VICTIM, &["system:masters", "system:authenticated"])
     }
 
-    async fn ask(server: &ApiServer, user: &User, method: &str, path: &str, body: &Value) -> Result<u16, String> {
+    async fn ask(
+        server: &ApiServer,
+        user: &User,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<u16, String> {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -370,7 +389,9 @@ mod tests {
             .body(http_body_util::Full::new(Bytes::from(body.to_string())))
             .unwrap();
         let answer = server.service_as(user.clone()).call(request).await;
-        answer.map(|answer| answer.status().as_u16()).map_err(|error| error.to_string())
+        answer
+            .map(|answer| answer.status().as_u16())
+            .map_err(|error| error.to_string())
     }
 
     async fn codes(fault: Fault, user: &User) -> Vec<Result<u16, String>> {
@@ -391,14 +412,30 @@ mod tests {
             (Fault::Timeout, 504),
         ] {
             let met = codes(fault, &victim()).await;
-            assert!(met.contains(&Ok(200)) && met.contains(&Ok(code)), "{fault:?}: {met:?}");
+            assert!(
+                met.contains(&Ok(200)) && met.contains(&Ok(code)),
+                "{fault:?}: {met:?}"
+            );
             let spared = codes(fault, &User::admin()).await;
-            assert!(spared.iter().all(|code| *code == Ok(200)), "{fault:?}: {spared:?}");
+            assert!(
+                spared.iter().all(|code| *code == Ok(200)),
+                "{fault:?}: {spared:?}"
+            );
         }
-        assert!(codes(Fault::Unauthorized, &victim()).await.iter().all(|code| *code == Ok(401)));
+        assert!(
+            codes(Fault::Unauthorized, &victim())
+                .await
+                .iter()
+                .all(|code| *code == Ok(401))
+        );
         assert!(codes(Fault::Down, &victim()).await.iter().all(Result::is_err));
         // Reads conflict with nothing.
-        assert!(codes(Fault::Conflict, &victim()).await.iter().all(|code| *code == Ok(200)));
+        assert!(
+            codes(Fault::Conflict, &victim())
+                .await
+                .iter()
+                .all(|code| *code == Ok(200))
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -407,10 +444,15 @@ mod tests {
         server.faults().set(Fault::Timeout, true);
         let (mut unheard, mut refused) = (0, 0);
         for number in 0..40 {
-            let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("c{number}")}});
+            let body =
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("c{number}")}});
             let path = "/api/v1/namespaces/default/configmaps";
             let code = ask(&server, &victim(), "POST", path, &body).await.unwrap();
-            let there = server.get(&crate::Gvr::new("", "v1", "configmaps"), "default", &format!("c{number}"));
+            let there = server.get(
+                &crate::Gvr::new("", "v1", "configmaps"),
+                "default",
+                &format!("c{number}"),
+            );
             match (code, there.is_some()) {
                 (504, true) => unheard += 1,
                 (504, false) => refused += 1,
@@ -422,8 +464,15 @@ mod tests {
 
     async fn watch(server: &ApiServer, from: u64) -> ResponseBody {
         let uri = format!("/api/v1/namespaces/default/configmaps?watch=1&resourceVersion={from}");
-        let request = Request::get(uri).body(http_body_util::Full::new(Bytes::new())).unwrap();
-        server.service_as(victim()).call(request).await.unwrap().into_body()
+        let request = Request::get(uri)
+            .body(http_body_util::Full::new(Bytes::new()))
+            .unwrap();
+        server
+            .service_as(victim())
+            .call(request)
+            .await
+            .unwrap()
+            .into_body()
     }
 
     #[tokio::test(start_paused = true)]
@@ -438,8 +487,17 @@ mod tests {
         let path = "/api/v1/namespaces/default/configmaps";
         assert_eq!(ask(&server, &User::admin(), "POST", path, &body).await, Ok(201));
         server.faults().set(Fault::Compaction, false);
-        let line = watch(&server, from).await.into_data_stream().next().await.unwrap().unwrap();
+        let line = watch(&server, from)
+            .await
+            .into_data_stream()
+            .next()
+            .await
+            .unwrap()
+            .unwrap();
         let event: Value = serde_json::from_slice(&line).unwrap();
-        assert_eq!((&event["type"], &event["object"]["code"]), (&json!("ERROR"), &json!(410)));
+        assert_eq!(
+            (&event["type"], &event["object"]["code"]),
+            (&json!("ERROR"), &json!(410))
+        );
     }
 }

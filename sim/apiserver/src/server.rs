@@ -59,7 +59,9 @@ impl ApiServer {
         let mut core = Core::new(&config.minor, config.controllers, rng);
         bootstrap::policy(&mut core, config.clock.now());
         controllers::settle(&mut core, config.clock.now());
-        Self::around(core, config.clock)
+        let shell = Self::around(core, config.clock);
+        shell.trouble().sow(config.seed);
+        shell
     }
 
     /// A shell around a core.
@@ -69,7 +71,7 @@ impl ApiServer {
             core: Mutex::new(core),
             clock,
             revision,
-            trouble: Trouble::new(config.seed),
+            trouble: Trouble::default(),
         }))
     }
 

@@ -1,6 +1,7 @@
 //! The command line of `gitops-conformance`, and its exit codes.
 
 mod select;
+mod world;
 
 use std::{
     io,
@@ -73,6 +74,8 @@ enum Command {
     Schema,
     /// Measures the figures that the README quotes, the whole suite among them.
     Bench,
+    /// Opens a cluster in real time for kubectl, git and controllers.
+    World(world::WorldArgs),
     /// Replays recorded API exchanges and prints how many are answered alike.
     Corpus {
         /// A folder of recorded cases, or one area of it.
@@ -181,6 +184,7 @@ fn dispatch(cli: &Cli) -> io::Result<Exit> {
             print(&json_schema());
             Ok(Exit::Passed)
         }
+        Command::World(args) => world::run(args),
         Command::Corpus { dir, filter } => corpus(dir, filter.as_deref()),
         Command::Bench => bench(&read(cli.root.as_deref())?),
         Command::Lint => {

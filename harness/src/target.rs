@@ -4,6 +4,7 @@
 //! of the extension.
 
 mod logs;
+pub(crate) mod open;
 pub(crate) mod sim;
 
 use std::collections::BTreeSet;

@@ -14,6 +14,7 @@ fn server() -> ApiServer {
         clock: Clock::system(),
         seed: Seed(7),
         controllers: apiserver::Controllers::All,
+        openshift: false,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The steps between a decoded object and the strategy: what the cluster's state says about a write.
 
+mod openshift;
 mod pods;
 mod pool;
 
@@ -28,16 +29,28 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
     if call.resource.is("", "pods") && old.is_none() {
         pods::mutate(call, object)?;
     }
+    openshift::mutate(call, object, old)?;
     if old.is_none() && call.resource.is_custom() {
         definition_stays(call, object)?;
     }
     Ok(())
 }
 
+/// What the changing plugins call an object: its name is generated after them, so that they know only its start.
+fn shown_name(object: &Value) -> String {
+    const SUFFIX: usize = 5;
+    let name = manifest::object::name(object);
+    let prefix = object.pointer("/metadata/generateName").and_then(Value::as_str);
+    let generated = prefix.filter(|prefix| {
+        name.strip_prefix(*prefix)
+            .is_some_and(|rest| rest.len() == SUFFIX)
+    });
+    generated.unwrap_or(name).to_owned()
+}
+
 /// Refuses an object that the cluster's state forbids.
 pub(crate) fn validate(call: &Call<'_>, object: &Value, old: Option<&Value>) -> Outcome<()> {
-    let _ = (call, object, old);
-    Ok(())
+    openshift::validate(call, object, old)
 }
 
 /// Hands out what only the cluster can: addresses and ports.

@@ -39,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) state: State,
     pub(crate) minor: String,
     pub(crate) controllers: Controllers,
+    /// Pods are judged by security context constraints, and namespaces get ids.
+    pub(crate) openshift: bool,
     /// The built-in controllers are at work.
     pub(crate) settling: bool,
     pub(crate) audit: VecDeque<Entry>,
@@ -63,6 +65,7 @@ impl Core {
             },
             minor: minor.to_owned(),
             controllers,
+            openshift: false,
             audit: VecDeque::new(),
             subscribers: Vec::new(),
             epoch: 0,

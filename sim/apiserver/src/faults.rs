@@ -357,6 +357,7 @@ mod tests {
             clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
             seed: Seed(1),
             controllers: crate::Controllers::All,
+            openshift: false,
         });
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}});
         let (code, _) = server.call(

@@ -40,6 +40,6 @@ pub use changes::{Change, ChangeKind, Changes};
 pub use controllers::Controllers;
 pub use faults::{Fault, Faults};
 pub use gvr::Gvr;
-pub use server::{ApiServer, Config, Snapshot};
+pub use server::{ApiServer, Config, MINORS, Snapshot};
 pub use service::{ApiService, ResponseBody};
 pub use user::User;

@@ -23,6 +23,9 @@ use crate::{
     user::{self, User},
 };
 
+/// The Kubernetes minors that a server can play.
+pub const MINORS: &[&str] = &["1.36"];
+
 /// What a server is made from.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -34,6 +37,8 @@ pub struct Config {
     pub seed: Seed,
     /// Which of the controllers that no cluster is without are run.
     pub controllers: Controllers,
+    /// Whether it is the API server of an OpenShift cluster: security context constraints decide about pods.
+    pub openshift: bool,
 }
 
 /// A Kubernetes API server. Clones share one state.
@@ -59,6 +64,10 @@ impl ApiServer {
         let mut core = Core::new(&config.minor, config.controllers, rng);
         bootstrap::policy(&mut core, config.clock.now());
         controllers::settle(&mut core, config.clock.now());
+        if config.openshift {
+            core.openshift = true;
+            bootstrap::openshift(&mut core, config.clock.now());
+        }
         let shell = Self::around(core, config.clock);
         shell.trouble().sow(config.seed);
         shell

@@ -4,12 +4,12 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     future::{Future, pending},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures::{Stream, stream};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Frame;
@@ -20,6 +20,7 @@ use tower::Service;
 use crate::{
     dispatch::Reply,
     faults::Ear,
+    limits,
     media::Encoding,
     registry::{self, Plan},
     request::{Incoming, Query, unescape},
@@ -290,6 +291,27 @@ fn with_warnings(mut response: Response<ResponseBody>, warnings: &[String]) -> R
     response
 }
 
+/// Reads a body. Of one that is too large only so much as shows that it is: the request is refused for that.
+async fn bounded<B>(body: B) -> Result<Bytes, edges::BoxError>
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<edges::BoxError>,
+{
+    let mut body = pin!(body);
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(Into::into)?.into_data() {
+            let room = limits::BODY + 1 - bytes.len();
+            bytes.put(data.take(room));
+            if bytes.len() > limits::BODY {
+                break;
+            }
+        }
+    }
+    Ok(bytes.freeze())
+}
+
 impl<B> Service<Request<B>> for ApiService
 where
     B: http_body::Body + Send + 'static,
@@ -308,7 +330,7 @@ where
         let (server, user) = (self.server.clone(), self.user.clone());
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let body = body.collect().await.map_err(Into::into)?.to_bytes();
+            let body = bounded(body).await?;
             let request = incoming(Request::from_parts(parts, body));
             server.serve_disturbed(&request, user.as_deref()).await
         })

@@ -18,6 +18,7 @@ fn server() -> ApiServer {
         clock: Clock::starting_at("2026-01-01T00:00:00Z".parse().unwrap()),
         seed: Seed(7),
         controllers: apiserver::Controllers::All,
+        openshift: false,
     })
 }
 

@@ -3,6 +3,7 @@
 //! Objects are written here, with a fixed identity and fixed dates, so that the same pushes give the same commit
 //! names on every machine. They are served by the genuine `git upload-pack`.
 
+mod admin;
 mod limits;
 mod object;
 mod repository;

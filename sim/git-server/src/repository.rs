@@ -9,8 +9,8 @@ use std::{
 
 use crate::{
     Credentials,
-    object::{Kind, Objects, Oid},
-    tree,
+    object::{InvalidOid, Kind, Objects, Oid},
+    tree, upload_pack,
 };
 
 /// The branch that `HEAD` names.
@@ -144,6 +144,37 @@ impl Repository {
             }
         }
         fs::write(self.path.join("packed-refs"), text)
+    }
+
+    /// Learns what a push of `git` itself changed.
+    pub(crate) fn reload(&mut self, home: &Path) -> io::Result<()> {
+        let invalid = |error: InvalidOid| io::Error::other(error);
+        let format = "--format=%(objectname) %(refname) %(*objectname)";
+        let mut refs = BTreeMap::new();
+        for line in upload_pack::ask(home, &self.path, &["for-each-ref", format])?.lines() {
+            let mut words = line.split(' ');
+            let (Some(oid), Some(name)) = (words.next(), words.next()) else {
+                continue;
+            };
+            let peeled = words.next().filter(|peeled| !peeled.is_empty());
+            let target = Target {
+                oid: oid.parse().map_err(invalid)?,
+                peeled: peeled.map(str::parse).transpose().map_err(invalid)?,
+            };
+            refs.insert(name.to_owned(), target);
+        }
+        for line in upload_pack::ask(home, &self.path, &["rev-list", "--all", "--parents"])?.lines() {
+            let mut commits = line.split(' ').map(str::parse::<Oid>);
+            let Some(commit) = commits.next() else { continue };
+            let parent = commits.next().transpose().map_err(invalid)?;
+            self.parents.insert(commit.map_err(invalid)?, parent);
+        }
+        self.refs = refs;
+        self.write_refs()?;
+        // git wrote single files, which would outlive a name that is removed from the packed ones.
+        let loose = self.path.join("refs");
+        fs::remove_dir_all(&loose)?;
+        fs::create_dir_all(loose)
     }
 
     /// Every commit that a client can get now.

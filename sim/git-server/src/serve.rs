@@ -1,4 +1,4 @@
-//! Smart HTTP: which request means which run of `upload-pack`.
+//! Smart HTTP: which request means which run of `git upload-pack` or `git receive-pack`.
 
 use std::{
     io::{self, Read},
@@ -17,7 +17,7 @@ use http::{
 use crate::{
     Credentials, GitServer,
     limits::MAX_REQUEST,
-    upload_pack::{self, Ask},
+    upload_pack::{self, Ask, Program},
 };
 
 const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
@@ -59,17 +59,18 @@ impl GitServer {
         if !self.is_available() {
             return Err(HttpError::Refused);
         }
-        Ok(self.answer(request))
+        Ok(self.answer(request, true))
     }
 
-    fn answer(&self, request: &Request<Bytes>) -> Response<Body> {
+    /// `guarded`: credentials are asked for where they are required.
+    pub(crate) fn answer(&self, request: &Request<Bytes>, guarded: bool) -> Response<Body> {
         let Some((repo, endpoint)) = route(request) else {
             return plain(StatusCode::NOT_FOUND, "Not Found");
         };
         let Some((path, credentials)) = self.lookup(repo) else {
             return plain(StatusCode::NOT_FOUND, "Repository not found");
         };
-        if let Some(credentials) = credentials
+        if let Some(credentials) = credentials.filter(|_| guarded)
             && !credentials.admit(request)
         {
             let mut response = plain(StatusCode::UNAUTHORIZED, "Authentication required");
@@ -87,7 +88,7 @@ impl GitServer {
                 let output = self.advertised(repo, &path, protocol);
                 respond(ADVERTISEMENT, output, |refs| {
                     self.note_served(repo);
-                    advertisement(refs, protocol)
+                    advertisement(Program::UploadPack, refs, protocol)
                 })
             }
             Endpoint::UploadPack if request.method() != Method::POST => {
@@ -95,7 +96,13 @@ impl GitServer {
             }
             Endpoint::UploadPack => match request_body(request) {
                 Ok(body) => {
-                    let output = upload_pack::run(self.home(), &path, &Ask::Rpc(&body), protocol);
+                    let output = upload_pack::run(
+                        Program::UploadPack,
+                        self.home(),
+                        &path,
+                        &Ask::Rpc(&body),
+                        protocol,
+                    );
                     respond(RESULT, output, |pack| pack)
                 }
                 Err(error) => plain(StatusCode::BAD_REQUEST, &error.to_string()),
@@ -111,7 +118,13 @@ impl GitServer {
         if let Some((_, Some(known))) = moves {
             return Ok(known);
         }
-        let refs = upload_pack::run(self.home(), path, &Ask::Advertisement, protocol)?;
+        let refs = upload_pack::run(
+            Program::UploadPack,
+            self.home(),
+            path,
+            &Ask::Advertisement,
+            protocol,
+        )?;
         self.with(repo, |it| {
             // Somebody may have pushed meanwhile.
             if moves.is_some_and(|(moves, _)| moves == it.moves) {
@@ -123,17 +136,19 @@ impl GitServer {
 }
 
 /// Protocol 2 starts with the capabilities at once; the older ones name the service first.
-fn advertisement(refs: Vec<u8>, protocol: Option<&str>) -> Vec<u8> {
+pub(crate) fn advertisement(program: Program, refs: Vec<u8>, protocol: Option<&str>) -> Vec<u8> {
     let two = protocol.is_some_and(|it| it.split(':').any(|key| key == "version=2"));
-    if two {
+    // receive-pack speaks the older protocols only.
+    if two && program == Program::UploadPack {
         return refs;
     }
-    let mut bytes = b"001e# service=git-upload-pack\n0000".to_vec();
+    let line = format!("# service=git-{}\n", program.name());
+    let mut bytes = format!("{:04x}{line}0000", line.len() + 4).into_bytes();
     bytes.extend(refs);
     bytes
 }
 
-fn request_body(request: &Request<Bytes>) -> io::Result<Bytes> {
+pub(crate) fn request_body(request: &Request<Bytes>) -> io::Result<Bytes> {
     let gzip = request
         .headers()
         .get(CONTENT_ENCODING)
@@ -148,7 +163,7 @@ fn request_body(request: &Request<Bytes>) -> io::Result<Bytes> {
     Ok(body.into())
 }
 
-fn respond(
+pub(crate) fn respond(
     content_type: &'static str,
     output: io::Result<Vec<u8>>,
     finish: impl FnOnce(Vec<u8>) -> Vec<u8>,
@@ -165,7 +180,7 @@ fn respond(
     }
 }
 
-fn plain(status: StatusCode, text: &str) -> Response<Body> {
+pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Body> {
     let mut response = Response::new(body_from(format!("{text}\n")));
     *response.status_mut() = status;
     let content_type = HeaderValue::from_static("text/plain; charset=utf-8");

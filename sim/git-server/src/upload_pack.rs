@@ -1,4 +1,4 @@
-//! The genuine `git upload-pack`, run while the caller waits: a simulated clock stands still meanwhile.
+//! The genuine `git`, run while the caller waits: a simulated clock stands still meanwhile.
 
 use std::{
     io::{self, Seek, Write},
@@ -14,15 +14,41 @@ pub(crate) enum Ask<'a> {
     Rpc(&'a [u8]),
 }
 
+/// The two programs of the smart protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// Serves those who fetch.
+    UploadPack,
+    /// Takes what is pushed.
+    ReceivePack,
+}
+
+impl Program {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::UploadPack => "upload-pack",
+            Self::ReceivePack => "receive-pack",
+        }
+    }
+}
+
 /// Runs the program on a repository; `protocol` is the client's `Git-Protocol` header.
 pub(crate) fn run(
+    program: Program,
     home: &Path,
     repository: &Path,
     ask: &Ask<'_>,
     protocol: Option<&str>,
 ) -> io::Result<Vec<u8>> {
     let mut command = command(home);
-    command.args(["upload-pack", "--stateless-rpc"]);
+    // Whoever pushes may move and delete what they like.
+    command.args([
+        "-c",
+        "receive.denyDeleteCurrent=ignore",
+        "-c",
+        "receive.autogc=false",
+    ]);
+    command.args([program.name(), "--stateless-rpc"]);
     // A file as standard input: nobody needs to feed a pipe while the output is read.
     let mut input = tempfile::tempfile_in(home)?;
     match ask {
@@ -52,9 +78,20 @@ pub(crate) fn run(
         return Ok(stdout);
     }
     Err(io::Error::other(format!(
-        "git upload-pack: {status}: {}",
+        "git {}: {status}: {}",
+        program.name(),
         String::from_utf8_lossy(&stderr).trim()
     )))
+}
+
+/// What a plumbing command prints about a repository.
+pub(crate) fn ask(home: &Path, repository: &Path, args: &[&str]) -> io::Result<String> {
+    let output = command(home).arg("-C").arg(repository).args(args).output()?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(io::Error::other(format!("git {}: {text}", args.join(" "))));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// `git` in an environment that nothing of the user's reaches.

@@ -12,7 +12,7 @@ use manifest::object;
 use serde_json::Value;
 
 use crate::{
-    Config,
+    Config, Control,
     actor::{Actor, DEPLOYMENTS, JOBS, NODES, PODS, REPLICA_SETS, Resource, SERVICES, STATEFUL_SETS},
     deployment, job, node, owned,
     pod::{self, Delays, Hands, Local},
@@ -136,6 +136,7 @@ impl Driver {
                 biased;
                 change = self.changes.next() => self.take(&change),
                 (uid, code) = self.processes.next_exit() => self.exited(&uid, code),
+                uid = health_change(self.config.control.as_deref()) => self.enqueue_pod(&uid),
                 () = timer => {}
             }
         }
@@ -258,6 +259,9 @@ impl Driver {
             self.kill(&other);
         }
         if !object::deletion_timestamp(item).is_empty() {
+            if self.ends_gracefully(item, &uid) {
+                return Again::Never;
+            }
             self.kill(&uid);
             self.hands.kubelet.delete(PODS, item, Some(0));
             return Again::Never;
@@ -272,9 +276,14 @@ impl Driver {
             self.start(key, item, &uid);
         }
         self.restart_if_due(item, &uid);
-        let Some((_, local)) = self.pods.get(&uid) else {
+        let Some((_, local)) = self.pods.get_mut(&uid) else {
             return Again::Never;
         };
+        local.health = self
+            .config
+            .control
+            .as_ref()
+            .and_then(|control| control.health(&uid));
         let delays = Delays {
             ready_after: self.config.ready_after,
             completes_after: self.config.completes_after,
@@ -291,9 +300,28 @@ impl Driver {
         restart_in.map_or(again, Again::After)
     }
 
+    /// Whether a process of the pod is on its way out. Its end brings the pod back.
+    fn ends_gracefully(&self, item: &Value, uid: &str) -> bool {
+        let Some(control) = &self.config.control else {
+            return false;
+        };
+        let seconds = item
+            .pointer("/metadata/deletionGracePeriodSeconds")
+            .and_then(Value::as_u64)
+            .unwrap_or_default();
+        control.stop(uid, Duration::from_secs(seconds))
+    }
+
+    fn enqueue_pod(&mut self, uid: &str) {
+        if let Some((key, _)) = self.pods.get(uid) {
+            self.queue.insert(key.clone());
+        }
+    }
+
     fn start(&mut self, key: &Key, item: &Value, uid: &str) {
         self.addresses += 1;
-        let ip = format!("10.244.{}.{}", self.addresses / 250, self.addresses % 250 + 2);
+        let [a, b] = self.config.pod_network;
+        let ip = format!("{a}.{b}.{}.{}", self.addresses / 250, self.addresses % 250 + 2);
         let real = self.launch(item, &ip, uid);
         let now = self.config.clock.now();
         let local = Local {
@@ -302,6 +330,7 @@ impl Driver {
             restarts: 0,
             exit: None,
             real,
+            health: None,
         };
         self.pods.insert(uid.to_owned(), (key.clone(), local));
     }
@@ -346,5 +375,12 @@ impl Driver {
             local.running_since = Some(now);
             local.restarts += 1;
         }
+    }
+}
+
+async fn health_change(control: Option<&dyn Control>) -> String {
+    match control {
+        Some(control) => control.next_change().await,
+        None => std::future::pending().await,
     }
 }

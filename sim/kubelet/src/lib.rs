@@ -26,6 +26,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use apiserver::ApiServer;
 use edges::{Clock, Seed};
 use futures::future::BoxFuture;
+use serde_json::Value;
 
 /// How the simulated nodes behave.
 #[derive(Clone)]
@@ -40,6 +41,11 @@ pub struct Config {
     pub completes_after: Duration,
     /// Starts the pods that are real components; all others are simulated.
     pub launcher: Option<Launcher>,
+    /// What is known of the processes that `launcher` started. Without it they are ready like simulated pods and are
+    /// killed when their pod is deleted.
+    pub control: Option<Arc<dyn Control>>,
+    /// Where the addresses of pods come from: [`POD_NETWORK`], unless the pods must be told apart on a host.
+    pub pod_network: Network,
 }
 
 /// Starts a pod's process if its image is one of the real components.
@@ -69,6 +75,37 @@ pub struct Pod {
     pub service_account: String,
     /// The pod's address.
     pub ip: String,
+    /// The whole pod.
+    pub object: Arc<Value>,
+}
+
+/// The first half of every pod's address.
+pub type Network = [u8; 2];
+
+/// The network of pods, as most clusters have it.
+pub const POD_NETWORK: Network = [10, 244];
+
+/// A launcher's hold on the processes it started.
+pub trait Control: Send + Sync {
+    /// Whether a pod's process is up and whether it is ready; `None` if the pod has none.
+    fn health(&self, uid: &str) -> Option<Health>;
+
+    /// Asks a pod's process to end, and kills it after `grace`. Whether it runs, so that its end is to be waited for.
+    fn stop(&self, uid: &str, grace: Duration) -> bool;
+
+    /// The next pod whose health changed.
+    fn next_change(&self) -> BoxFuture<'_, String>;
+}
+
+/// How a pod's process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// The process runs.
+    pub running: bool,
+    /// Its startup probe succeeded, if it has one.
+    pub started: bool,
+    /// Its readiness probe succeeds, if it has one.
+    pub ready: bool,
 }
 
 /// Runs nodes and workload controllers until dropped.

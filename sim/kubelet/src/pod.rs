@@ -1,13 +1,13 @@
 //! Pods: bound to the node, started, ready, ended.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use manifest::object;
 use serde_json::{Value, json};
 
 use crate::{
-    Pod,
+    Health, Pod,
     actor::{Actor, EventKind, PODS},
     driver::Again,
     node,
@@ -39,6 +39,8 @@ pub(crate) struct Local {
     pub(crate) exit: Option<Exit>,
     /// Whether a real process runs in it.
     pub(crate) real: bool,
+    /// How that process is, if its launcher knows.
+    pub(crate) health: Option<Health>,
 }
 
 /// Binds a pod to the node, or says why not.
@@ -115,6 +117,8 @@ pub(crate) fn restarts_always(pod: &Value) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Starting,
+    /// A real process runs, but is not ready.
+    Unready,
     Running,
     Waiting,
     Succeeded,
@@ -131,7 +135,9 @@ pub(crate) fn advance(hands: &Hands, delays: Delays, pod: &Value, local: &Local)
         Some(since) => {
             let ran = hands.kubelet.clock.since(since);
             let ends = !local.real && !restarts_always(pod);
-            if ends && ran >= delays.completes_after {
+            if let Some(health) = local.health {
+                (real_stage(health), Again::Never)
+            } else if ends && ran >= delays.completes_after {
                 (Stage::Succeeded, Again::Never)
             } else if ran >= delays.ready_after {
                 let left = delays.completes_after.saturating_sub(ran);
@@ -148,6 +154,14 @@ pub(crate) fn advance(hands: &Hands, delays: Delays, pod: &Value, local: &Local)
     again
 }
 
+fn real_stage(health: Health) -> Stage {
+    match health {
+        Health { running: false, .. } => Stage::Starting,
+        Health { ready: false, .. } => Stage::Unready,
+        Health { ready: true, .. } => Stage::Running,
+    }
+}
+
 fn write(hands: &Hands, pod: &Value, local: &Local, stage: Stage, now: Timestamp) {
     let stamp = hands.kubelet.now();
     let mut next = pod
@@ -157,7 +171,7 @@ fn write(hands: &Hands, pod: &Value, local: &Local, stage: Stage, now: Timestamp
         .unwrap_or_default();
     let phase = match stage {
         Stage::Starting if local.restarts == 0 => "Pending",
-        Stage::Starting | Stage::Running | Stage::Waiting => "Running",
+        Stage::Starting | Stage::Unready | Stage::Running | Stage::Waiting => "Running",
         Stage::Succeeded => "Succeeded",
         Stage::Failed => "Failed",
     };
@@ -211,7 +225,7 @@ fn conditions(pod: &Value, stage: Stage, stamp: &str) -> Vec<Value> {
         Stage::Running => ("", ""),
         Stage::Succeeded => ("PodCompleted", ""),
         Stage::Failed => ("PodFailed", ""),
-        Stage::Starting | Stage::Waiting => ("ContainersNotReady", unready.as_str()),
+        Stage::Starting | Stage::Unready | Stage::Waiting => ("ContainersNotReady", unready.as_str()),
     };
     let open = open_gate(pod);
     let (ready_reason, ready_message) = match (&open, running) {
@@ -290,7 +304,7 @@ fn container_status(container: &Value, local: &Local, stage: Stage, now: Timesta
     let ended = |reason: &str, code: i32| json!({"terminated": {"exitCode": code, "reason": reason, "startedAt": started, "finishedAt": seconds(now)}});
     let state = match stage {
         Stage::Starting => json!({"waiting": {"reason": "ContainerCreating"}}),
-        Stage::Running => json!({"running": {"startedAt": started}}),
+        Stage::Running | Stage::Unready => json!({"running": {"startedAt": started}}),
         Stage::Waiting => json!({"waiting": {
             "reason": "CrashLoopBackOff",
             "message": format!("back-off restarting failed container {}", text("name")),
@@ -306,10 +320,14 @@ fn container_status(container: &Value, local: &Local, stage: Stage, now: Timesta
         }}),
         _ => json!({}),
     };
-    let running = stage == Stage::Running;
+    let ready = stage == Stage::Running;
+    let begun = ready
+        || local
+            .health
+            .is_some_and(|health| health.started && health.running);
     json!({
         "name": text("name"), "image": text("image"), "imageID": format!("sha256:{}", stdx::sha256_hex(text("image").as_bytes())),
-        "ready": running, "started": running, "restartCount": local.restarts, "state": state, "lastState": last,
+        "ready": ready, "started": begun, "restartCount": local.restarts, "state": state, "lastState": last,
     })
 }
 
@@ -359,6 +377,7 @@ pub(crate) fn start_of(pod: &Value, ip: &str) -> Option<Pod> {
             .to_owned(),
         ip: ip.to_owned(),
         env,
+        object: Arc::new(pod.clone()),
     })
 }
 

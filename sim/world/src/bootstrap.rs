@@ -5,12 +5,13 @@ use edges::{Clock, Seed};
 use serde_json::{Value, json};
 
 /// An API server with the system namespaces, whose nodes may work.
-pub(crate) fn server(clock: Clock, seed: Seed) -> ApiServer {
+pub(crate) fn server(minor: &str, clock: Clock, seed: Seed, openshift: bool) -> ApiServer {
     let config = apiserver::Config {
-        minor: "1.36".to_owned(),
+        minor: minor.to_owned(),
         clock,
         seed: seed.derive("apiserver"),
         controllers: apiserver::Controllers::All,
+        openshift,
     };
     let api = ApiServer::new(config);
     for namespace in ["default", "kube-system", "kube-public", "kube-node-lease"] {

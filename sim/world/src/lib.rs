@@ -1,21 +1,25 @@
 //! Everything the product meets, from one seed.
 //!
 //! A [`World`] is an API server with its controllers and nodes, a Git server and the network between the pods, all in
-//! process and all on one clock. It opens no socket, so it runs on a tokio runtime with paused time.
+//! process and all on one clock. It opens no socket, so it runs on a tokio runtime with paused time. A [`Real`] is the
+//! same in real time, behind sockets.
 
 mod bootstrap;
+mod limits;
 mod network;
+mod real;
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use apiserver::{ApiServer, User};
 use edges::{Blocking, Clock, DataDir, Edges, Seed};
 use git_server::GitServer;
 use jiff::Timestamp;
-use kubelet::Launcher;
+use kubelet::{Control, Launcher, POD_NETWORK};
 use tokio::task::JoinSet;
 
 pub use network::Network;
+pub use real::{Real, RealConfig};
 
 /// The host name under which every world serves its Git repositories.
 pub const GIT_HOST: &str = "git.example.com";
@@ -23,6 +27,8 @@ pub const GIT_HOST: &str = "git.example.com";
 /// What a world starts from.
 #[derive(Clone)]
 pub struct Config {
+    /// The Kubernetes minor that its API server plays, such as `1.36`.
+    pub minor: String,
     /// What all chance comes from.
     pub seed: Seed,
     /// What the clock reads at the start.
@@ -31,16 +37,20 @@ pub struct Config {
     pub ready_after: Duration,
     /// From the start of a simulated pod that ends by itself to its success.
     pub completes_after: Duration,
+    /// Whether the cluster is OpenShift: security context constraints decide about pods.
+    pub openshift: bool,
 }
 
 impl Default for Config {
-    /// Seed 0, 2024-01-01T00:00:00Z, pods that need two seconds to become ready and three to complete.
+    /// Kubernetes 1.36, seed 0, 2024-01-01T00:00:00Z, pods that need two seconds to become ready and three to complete.
     fn default() -> Self {
         Self {
+            minor: "1.36".to_owned(),
             seed: Seed(0),
             epoch: Timestamp::from_second(1_704_067_200).unwrap_or(Timestamp::UNIX_EPOCH),
             ready_after: Duration::from_secs(2),
             completes_after: Duration::from_secs(3),
+            openshift: false,
         }
     }
 }
@@ -74,8 +84,11 @@ impl World {
     /// # Errors
     /// When the Git server cannot make its directory.
     pub fn start(config: &Config) -> io::Result<Self> {
-        let clock = Clock::starting_at(config.epoch);
-        let api = bootstrap::server(clock, config.seed);
+        Self::start_at(config, Clock::starting_at(config.epoch))
+    }
+
+    fn start_at(config: &Config, clock: Clock) -> io::Result<Self> {
+        let api = bootstrap::server(&config.minor, clock, config.seed, config.openshift);
         let git = GitServer::new()?;
         let net = Network::new(api.clone());
         net.add_host(GIT_HOST, 80, git.service());
@@ -91,12 +104,24 @@ impl World {
 
     /// Starts the nodes and the workload controllers. `launcher` starts the pods that are real components.
     pub fn start_nodes(&mut self, config: &Config, launcher: Option<Launcher>) {
+        self.start_nodes_with(config, launcher, None, POD_NETWORK);
+    }
+
+    fn start_nodes_with(
+        &mut self,
+        config: &Config,
+        launcher: Option<Launcher>,
+        control: Option<Arc<dyn Control>>,
+        pod_network: kubelet::Network,
+    ) {
         let config = kubelet::Config {
             clock: self.clock,
             seed: self.seed.derive("kubelet"),
             ready_after: config.ready_after,
             completes_after: config.completes_after,
             launcher,
+            control,
+            pod_network,
         };
         self.tasks.spawn(kubelet::run(self.api.clone(), config));
     }

@@ -39,7 +39,7 @@ fn account(call: &mut Call<'_>, pod: &mut Value) -> Outcome<()> {
     else {
         let detail =
             format!("error looking up service account {namespace}/{name}: serviceaccount {name:?} not found");
-        return Err(call.forbidden(manifest::object::name(pod), &detail));
+        return Err(call.forbidden(&super::shown_name(pod), &detail));
     };
     let secrets = account
         .get("imagePullSecrets")
@@ -65,6 +65,7 @@ fn account(call: &mut Call<'_>, pod: &mut Value) -> Outcome<()> {
 
 /// A projected volume with a token, mounted wherever nothing else is.
 fn mount_token(call: &mut Call<'_>, pod: &mut Value) {
+    let openshift = call.core.openshift;
     let name = format!("kube-api-access-{}", call.core.suffix(5));
     let spec = manifest::object::map_at(pod, &["spec"]);
     let mut needed = false;
@@ -92,7 +93,7 @@ fn mount_token(call: &mut Call<'_>, pod: &mut Value) {
     if !needed {
         return;
     }
-    let volume = json!({
+    let mut volume = json!({
         "name": name,
         "projected": {
             "sources": [
@@ -105,6 +106,11 @@ fn mount_token(call: &mut Call<'_>, pod: &mut Value) {
             "defaultMode": 420,
         },
     });
+    if openshift && let Some(sources) = volume["projected"]["sources"].as_array_mut() {
+        sources.push(json!({"configMap": {
+            "name": "openshift-service-ca.crt", "items": [{"key": "service-ca.crt", "path": "service-ca.crt"}],
+        }}));
+    }
     if let Some(volumes) = spec.entry("volumes").or_insert_with(|| json!([])).as_array_mut() {
         volumes.push(volume);
     }
@@ -141,7 +147,7 @@ fn priority(call: &Call<'_>, pod: &mut Value) -> Outcome<()> {
         ("system-cluster-critical", 2_000_000_000),
         ("system-node-critical", 2_000_001_000),
     ];
-    let name = manifest::object::name(pod).to_owned();
+    let name = super::shown_name(pod);
     let spec = manifest::object::map_at(pod, &["spec"]);
     let class = spec
         .get("priorityClassName")

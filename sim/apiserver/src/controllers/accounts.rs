@@ -1,10 +1,10 @@
-//! Every namespace has a ServiceAccount `default` and the ConfigMap `kube-root-ca.crt`.
+//! Every namespace has a ServiceAccount `default` and the ConfigMap `kube-root-ca.crt`; on OpenShift, ids of its own.
 
 use jiff::Timestamp;
 use manifest::object;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::act::Actor;
+use super::{Place, act::Actor};
 use crate::{core::Core, names, store::Key};
 
 const ROOT_CA: &str = "kube-root-ca.crt";
@@ -19,6 +19,9 @@ pub(crate) fn furnish(core: &mut Core, now: Timestamp, name: &str) {
     };
     if !object::deletion_timestamp(&namespace).is_empty() {
         return;
+    }
+    if core.openshift && object::annotation(&namespace, openshift::UIDS).is_none() {
+        allocate(core, now, &namespace);
     }
     let collection = |plural: &str| format!("/api/v1/namespaces/{name}/{plural}");
     if core
@@ -40,5 +43,31 @@ pub(crate) fn furnish(core: &mut Core, now: Timestamp, name: &str) {
             "data": {"ca.crt": CA},
         });
         Actor::new("root-ca-cert-publisher", now).create(core, &collection("configmaps"), &body);
+    }
+}
+
+/// Gives a namespace the first free block of user ids, and the SELinux level that belongs to it.
+fn allocate(core: &mut Core, now: Timestamp, namespace: &Value) {
+    let table = core.table(names::NAMESPACES);
+    let taken = table
+        .values()
+        .filter_map(|other| object::annotation(other, openshift::UIDS));
+    let Some(number) = openshift::lowest_free(taken) else {
+        return;
+    };
+    let mut annotations = Map::new();
+    for (key, value) in openshift::annotations(number) {
+        let kept = key == openshift::LEVEL && object::annotation(namespace, key).is_some();
+        if !kept {
+            annotations.insert(key.to_owned(), value.into());
+        }
+    }
+    let place = Place {
+        table: names::NAMESPACES.into(),
+        key: Key::new("", object::name(namespace)),
+    };
+    if let Some((resource, stored)) = Actor::find(core, &place) {
+        let patch = json!({"metadata": {"annotations": annotations}});
+        Actor::policy(now).patch(core, &resource, &stored, &patch);
     }
 }

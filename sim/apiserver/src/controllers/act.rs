@@ -42,6 +42,18 @@ impl Actor {
         }
     }
 
+    /// OpenShift's controller of namespaces' ids.
+    pub(crate) fn policy(now: Timestamp) -> Self {
+        Self {
+            user: User::new(
+                "system:serviceaccount:openshift-infra:namespace-security-allocation-controller",
+                &["system:masters"],
+            ),
+            now,
+            agent: "cluster-policy-controller",
+        }
+    }
+
     /// The object at a place with the resource it is served as.
     pub(crate) fn find(core: &Core, place: &Place) -> Option<(Arc<Resource>, Arc<Value>)> {
         let object = core.stored(&place.table, &place.key)?;

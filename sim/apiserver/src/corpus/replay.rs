@@ -83,6 +83,7 @@ pub(super) fn case(
         watches: BTreeMap::new(),
         admin: User::admin(),
     };
+    run.server.core().openshift = environment == "scc";
     let key = format!("{environment} {}", case["fixtures"]);
     match prepared.0.get(&key) {
         Some(state) => run.server.core().state = state.clone(),
@@ -120,7 +121,11 @@ fn controllers(environment: &str) -> Controllers {
 
 impl Run {
     fn prepare_server(&mut self, case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(), String> {
+        let openshift = self.server.core().openshift;
         crate::bootstrap::policy(&mut self.server.core(), self.now);
+        if openshift {
+            crate::bootstrap::openshift(&mut self.server.core(), self.now);
+        }
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
             self.create_namespace(name, None, None)?;
         }

@@ -75,7 +75,7 @@ impl World {
             minor: "1.36".into(),
             clock,
             seed: Seed(1),
-            controllers: apiserver::Controllers::All,
+            controllers: true,
         });
         let git = GitServer::new().unwrap();
         let ports = Ports::default();

@@ -1,0 +1,33 @@
+//! The Git server behind a socket.
+
+use bytes::Bytes;
+use edges::{Body, BoxError, body_from};
+use git_server::GitServer;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use tokio::{task::spawn_blocking, time::timeout};
+
+use crate::limits;
+
+/// Answers one request; `git` itself runs on a thread that may wait.
+pub(crate) async fn answer(git: GitServer, request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, limits::GIT_BODY);
+    let body = match timeout(limits::BODY, body.collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large"));
+        }
+        Ok(Err(error)) => return Err(error),
+        Err(_) => return Ok(plain(StatusCode::REQUEST_TIMEOUT, "Request body did not arrive")),
+    };
+    let request: Request<Bytes> = Request::from_parts(head, body);
+    Ok(spawn_blocking(move || git.handle_admin(&request)).await?)
+}
+
+fn plain(status: StatusCode, text: &str) -> Response<Body> {
+    let mut response = Response::new(body_from(format!("{text}\n")));
+    *response.status_mut() = status;
+    response
+}

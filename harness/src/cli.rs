@@ -1,5 +1,6 @@
 //! The command line of `gitops-conformance`, and its exit codes.
 
+mod attached;
 mod select;
 mod world;
 
@@ -9,12 +10,13 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     thread,
+    time::Duration,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    SnapshotMode, bench,
+    Attached, GitSite, Site, SnapshotMode, bench,
     event::Summary,
     limits,
     report::{Json, Junit, Reporter, Terminal, TraceFile},
@@ -98,6 +100,18 @@ struct Run {
     /// Where the scenarios run.
     #[arg(long, value_enum, default_value_t = Target::Sim)]
     target: Target,
+    /// The kubeconfig of target attached.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The context in it; never the default one.
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// The Git server of target attached, to which fixtures are pushed; with the cluster's view of it, if that differs.
+    #[arg(long, value_name = "HOST_URL[=IN_CLUSTER_URL]")]
+    git: Option<GitSite>,
+    /// The longest hold where time is real.
+    #[arg(long, value_name = "DURATION", value_parser = stdx::duration::parse)]
+    max_hold: Option<Duration>,
     /// What all chance comes from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -126,6 +140,10 @@ struct Run {
 enum Target {
     /// A simulated cluster in this process, in virtual time.
     Sim,
+    /// The same world in real time behind sockets, one for each scenario.
+    Local,
+    /// A cluster that is there already: needs --kubeconfig, --context and --git.
+    Attached,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,7 +248,13 @@ fn lint(catalogue: &Catalogue) -> Option<Exit> {
 }
 
 fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
-    let Target::Sim = args.target;
+    let site = match site(args) {
+        Ok(site) => site,
+        Err(complaint) => {
+            complain(&format!("error: {complaint}"));
+            return Ok(Exit::Usage);
+        }
+    };
     let selected = match select(catalogue, args.filter.as_deref(), args.exact) {
         Selection::Some(selected) => selected,
         Selection::None(remedy) => {
@@ -248,6 +272,8 @@ fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
         options.snapshots = SnapshotMode::Update;
     }
     options.trace = args.trace.is_some();
+    options.site = site;
+    options.max_hold = args.max_hold.unwrap_or(options.max_hold);
     options.jobs = args.jobs.unwrap_or(options.jobs);
     options.fail_fast = args.fail_fast;
     options.faults = args.faults.clone().into_iter().flatten().collect();
@@ -261,11 +287,39 @@ fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
     if let Some(path) = &args.trace {
         reporters.push(Box::new(TraceFile::create(path)?));
     }
+    let entered = attached::enter(&mut options)?;
     let summary = run::run(selected, &options, &mut reporters, |interrupt| {
         // Without a handler Ctrl-C still ends the program, only without a summary.
         let _ = ctrlc::set_handler(move || interrupt.now());
-    })?;
-    Ok(exit_of(&summary))
+    });
+    attached::leave(entered);
+    Ok(exit_of(&summary?))
+}
+
+/// Where the words say that it takes place.
+fn site(args: &Run) -> Result<Site, String> {
+    if args.faults.is_some() && !matches!(args.target, Target::Sim) {
+        return Err("--faults needs virtual time: only target sim has it".to_owned());
+    }
+    let of_attached = args.kubeconfig.is_some() || args.context.is_some() || args.git.is_some();
+    match args.target {
+        Target::Sim | Target::Local if of_attached => {
+            Err("--kubeconfig, --context and --git belong to --target attached".to_owned())
+        }
+        Target::Sim => Ok(Site::Sim),
+        Target::Local => Ok(Site::Local),
+        Target::Attached => match (&args.kubeconfig, &args.context, &args.git) {
+            (Some(kubeconfig), Some(context), Some(git)) => Ok(Site::Attached(Attached {
+                kubeconfig: kubeconfig.clone(),
+                context: context.clone(),
+                git: git.clone(),
+            })),
+            _ => Err(
+                "--target attached needs --kubeconfig, --context and --git: no cluster is ever guessed"
+                    .to_owned(),
+            ),
+        },
+    }
 }
 
 fn bench(catalogue: &Catalogue) -> io::Result<Exit> {

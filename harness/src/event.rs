@@ -80,6 +80,9 @@ pub struct Outcome {
     pub seconds: f64,
     /// Snapshot files that were written.
     pub snapshots: Vec<String>,
+    /// How it was judged otherwise than in a simulated cluster.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The trace, one JSON line an entry; kept out of reports.
     #[serde(skip)]
     pub trace: Vec<String>,

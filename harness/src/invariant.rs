@@ -28,6 +28,15 @@ pub(crate) use quiescence::{calm, is_write, settle};
 const FLUX_GROUPS: &str = "toolkit.fluxcd.io";
 const KUSTOMIZE_GROUP: &str = "kustomize.toolkit.fluxcd.io";
 
+/// What an observation shows to be in an inventory.
+pub(crate) fn inventoried(seen: &Seen) -> Vec<Key> {
+    if seen.key.group == KUSTOMIZE_GROUP {
+        inventory::entries(&seen.object)
+    } else {
+        Vec::new()
+    }
+}
+
 /// The checks with what they remember: the cluster as it was at the observation that is being judged.
 #[derive(Default)]
 pub(crate) struct Invariants {
@@ -76,9 +85,7 @@ impl Invariants {
                 self.objects.insert(seen.key.clone(), seen.object.clone());
             }
         }
-        if seen.key.group == KUSTOMIZE_GROUP {
-            self.inventoried.extend(inventory::entries(&seen.object));
-        }
+        self.inventoried.extend(inventoried(seen));
         self.secrets.learn(seen);
     }
 }

@@ -3,15 +3,17 @@
 mod context;
 mod deeds;
 mod faulted;
+mod live;
 mod outcome;
 mod pool;
 mod storm;
 mod trace;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
+    time::Duration,
 };
 
 use edges::{Clock, Seed};
@@ -19,6 +21,7 @@ use jiff::Timestamp;
 use serde_saphyr::Spanned;
 
 pub(crate) use faulted::References;
+pub(crate) use live::Cancelled;
 pub use pool::{Interrupt, run};
 
 use crate::{
@@ -27,6 +30,7 @@ use crate::{
     journal::Journal,
     scenario::{Roots, Source, Step},
     session::Session,
+    site::Site,
     snapshot::{SnapshotMode, Snapshots},
     step,
     target::{self, Logs, Started},
@@ -48,11 +52,27 @@ pub struct Options {
     pub jobs: usize,
     /// Whether the first scenario that does not pass ends the run.
     pub fail_fast: bool,
+    /// Where scenarios run.
+    pub site: Site,
+    /// The longest hold where time is real.
+    pub max_hold: Duration,
+    /// The beginnings of the features that the cluster lacks.
+    pub lacking: Vec<&'static str>,
     /// The seeds of runs under faults; without any, scenarios run undisturbed.
     pub faults: Vec<u64>,
 }
 
 impl Options {
+    /// Why a scenario is not run, a word for machines.
+    pub(crate) fn obstacle(&self, source: &Source) -> Option<&'static str> {
+        let mut features = source.scenario.features.iter();
+        let lacks = |feature: &str| self.lacking.iter().any(|begin| feature.starts_with(begin));
+        if features.any(|feature| lacks(&feature.value)) {
+            return Some("feature.missing");
+        }
+        self.site.obstacle(source, self.max_hold)
+    }
+
     /// One undisturbed run after the other.
     pub fn new(roots: Roots, seed: u64) -> Self {
         Self {
@@ -62,10 +82,16 @@ impl Options {
             trace: false,
             jobs: 1,
             fail_fast: false,
+            site: Site::Sim,
+            max_hold: crate::limits::MAX_HOLD,
+            lacking: Vec::new(),
             faults: Vec::new(),
         }
     }
 }
+
+/// What a run without an audit log says.
+const NO_AUDIT: &str = "there is no audit log: nobody looked who deleted what";
 
 /// What a scenario came to, before it is made an [`Outcome`].
 #[derive(Default)]
@@ -77,6 +103,7 @@ struct Course {
     log: Vec<String>,
     snapshots: Vec<PathBuf>,
     trace: Vec<String>,
+    notes: Vec<String>,
 }
 
 /// Runs one scenario on a cluster of its own and says what came of it.
@@ -85,6 +112,18 @@ pub fn judge(source: &Source, options: &Options, emit: &mut dyn FnMut(Event)) ->
         play(source, Seed(options.seed), async |started| {
             follow(source, options, started, emit).await
         })
+    })
+}
+
+/// Runs one scenario where time is real.
+pub(crate) fn judge_live(
+    source: &Source,
+    options: &Options,
+    cancelled: Cancelled,
+    emit: &mut dyn FnMut(Event),
+) -> Outcome {
+    judged(source, options, None, emit, |emit| {
+        live::play(source, options, cancelled, emit)
     })
 }
 
@@ -160,6 +199,7 @@ fn play(source: &Source, seed: Seed, course: impl AsyncFnOnce(Started) -> Course
 
 /// A session on a cluster that has become ready, with the repositories that are given.
 async fn prepare(source: &Source, options: &Options, started: Started) -> Result<Session, Course> {
+    let real_time = started.cluster.max_hold.is_some();
     let mut session = Session {
         journal: Journal::new(started.changes, started.cluster.clock),
         cluster: started.cluster,
@@ -174,6 +214,11 @@ async fn prepare(source: &Source, options: &Options, started: Started) -> Result
         commits: BTreeMap::new(),
         heads: BTreeMap::new(),
         since: 0,
+        made: Vec::new(),
+        changed: BTreeMap::new(),
+        // A scenario about such requests makes its own.
+        requests: real_time && !source.text.contains("requestedAt"),
+        notes: BTreeSet::new(),
     };
     let ready = target::ready(&mut session.journal, session.cluster.clock).await;
     if let Err(miss) = ready.and_then(|()| given(source, &mut session)) {
@@ -248,6 +293,10 @@ impl Course {
             self.log = log[log.len().saturating_sub(crate::limits::LOG_LINES)..].to_vec();
         }
         self.cluster_seconds = session.clock().since(begin).as_secs_f64();
+        self.notes = session.notes.into_iter().collect();
+        if session.cluster.audit.is_none() {
+            self.notes.push(NO_AUDIT.to_owned());
+        }
         self.snapshots = session.snapshots.written;
         self
     }
@@ -265,6 +314,7 @@ fn given(source: &Source, session: &mut Session) -> Result<(), Miss> {
             .commits
             .insert((repo.clone(), revision.value.clone()), sha.clone());
         session.heads.insert((repo.clone(), "main".to_owned()), sha);
+        session.cluster.publish(repo)?;
     }
     Ok(())
 }

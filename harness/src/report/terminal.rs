@@ -27,6 +27,8 @@ pub struct Terminal {
     done: usize,
     running: BTreeMap<String, (usize, usize, &'static str)>,
     not_passed: Vec<(Verdict, String)>,
+    /// What scenarios said about how they were judged, and how many.
+    notes: BTreeMap<String, usize>,
 }
 
 impl Terminal {
@@ -46,6 +48,7 @@ impl Terminal {
             done: 0,
             running: BTreeMap::new(),
             not_passed: Vec::new(),
+            notes: BTreeMap::new(),
         }
     }
 
@@ -76,6 +79,12 @@ impl Terminal {
             return Ok(());
         }
         self.clear()?;
+        for note in &outcome.notes {
+            *self.notes.entry(note.clone()).or_default() += 1;
+        }
+        if let Some(reason) = outcome.skipped {
+            return writeln!(self.out, "skipped {:<58} {reason}", outcome.name);
+        }
         let word = match outcome.verdict {
             Verdict::Passed => "ok",
             Verdict::Failed => "FAILED",
@@ -105,6 +114,9 @@ impl Terminal {
         writeln!(self.out)?;
         for (verdict, name) in &self.not_passed {
             writeln!(self.out, "{verdict}: {name}")?;
+        }
+        for (note, count) in &self.notes {
+            writeln!(self.out, "note: {note} ({count} scenarios)")?;
         }
         if summary.interrupted {
             writeln!(self.out, "interrupted")?;
@@ -234,6 +246,7 @@ pub(super) fn sample(name: &str, verdict: Verdict) -> Outcome {
         cluster_seconds: 90.0,
         seconds: 0.25,
         snapshots: Vec::new(),
+        notes: Vec::new(),
         trace: Vec::new(),
     }
 }

@@ -215,13 +215,27 @@ async fn seen(
     limit: std::time::Duration,
     session: &mut Session,
 ) -> Result<(), Miss> {
-    let state = without_event(session.resolve_state(state));
+    let state = without_records(session.resolve_state(state));
     session.wait(&state, fresh, limit).await.map(|_| ())
 }
 
-/// Events are told once and may be lost.
-fn without_event(state: State) -> State {
-    State { event: None, ..state }
+/// Events and histories count what happened on the way, and on the way anything may happen.
+fn without_records(state: State) -> State {
+    let mut part = state.part;
+    if let Some(status) = part
+        .as_mut()
+        .and_then(|part| part.get_mut("status")?.as_object_mut())
+    {
+        status.remove("history");
+    }
+    State {
+        event: None,
+        part,
+        cel: state
+            .cel
+            .filter(|expression| !expression.contains("status.history")),
+        ..state
+    }
 }
 
 /// A step after everything was healed: it must come true.
@@ -232,13 +246,15 @@ async fn converge(step: &Step, session: &mut Session) -> Result<(), Miss> {
             Some(until) => (until.clone(), true),
             None => return Ok(()),
         },
-        Step::Hold(_) | Step::Snapshot(_) => {
+        // Whole objects hold such records too; what a cluster holds is compared in the end.
+        Step::Snapshot(_) => return Ok(()),
+        Step::Hold(_) => {
             invariant::calm(session).await?;
             return step::run(step, session).await;
         }
         other => return step::run(other, session).await,
     };
-    let state = without_event(session.resolve_state(&state));
+    let state = without_records(session.resolve_state(&state));
     let Err(differences) = session.wait(&state, fresh, limits::CONVERGE_WITHIN).await? else {
         return Ok(());
     };

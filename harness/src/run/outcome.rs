@@ -20,6 +20,15 @@ pub(super) fn rerun(name: &str, seed: u64, faults: Option<u64>) -> String {
     format!("cargo xtask e2e {name} --exact --seed {seed}{faults}")
 }
 
+/// A scenario that is not run, for a reason.
+pub(super) fn skipped(source: &Source, options: &Options, reason: &'static str) -> Outcome {
+    Outcome {
+        verdict: Verdict::Skipped,
+        skipped: Some(reason),
+        ..of(source, options, None, Course::default(), 0.0)
+    }
+}
+
 /// What came of a course.
 pub(super) fn of(
     source: &Source,
@@ -72,6 +81,7 @@ pub(super) fn of(
             .iter()
             .map(|path| path.display().to_string())
             .collect(),
+        notes: course.notes,
         trace: course.trace,
     }
 }

@@ -12,8 +12,9 @@ use std::{
 };
 
 use edges::Clock;
+use tokio::sync::watch;
 
-use super::{Options, References, judge, judge_faulted, outcome};
+use super::{Cancelled, Options, References, judge, judge_faulted, judge_live, outcome};
 use crate::{
     event::{Event, Failure, Outcome, Summary},
     limits,
@@ -67,14 +68,15 @@ pub fn run(
         workers: 0,
     };
     desk.tell(&Event::RunStarted {
-        target: "sim",
+        target: options.site.name(),
         seed: options.seed,
         selected: trials.len(),
         faults: options.faults.len(),
     })?;
     let stop = Arc::new(AtomicBool::new(false));
-    desk.workers = start_workers(trials, options, &stop, &sender)?;
-    desk.listen(&receiver, &stop, options)?;
+    let (cancel, cancelled) = watch::channel(false);
+    desk.workers = start_workers(trials, options, &stop, &sender, &cancelled)?;
+    desk.listen(&receiver, &stop, &cancel, options)?;
     let mut summary = desk.summary.clone();
     let run = summary.passed + summary.failed + summary.broken + summary.skipped;
     summary.not_run = desk.selected.saturating_sub(run);
@@ -103,6 +105,7 @@ fn start_workers(
     options: &Options,
     stop: &Arc<AtomicBool>,
     sender: &mpsc::Sender<Message>,
+    cancelled: &Cancelled,
 ) -> io::Result<usize> {
     let queue = Arc::new(trials);
     let references = References::default();
@@ -111,6 +114,7 @@ fn start_workers(
     for number in 0..workers {
         let (queue, next, stop) = (queue.clone(), next.clone(), stop.clone());
         let (options, references, sender) = (options.clone(), references.clone(), sender.clone());
+        let cancelled = cancelled.clone();
         let work = move || {
             while !stop.load(Ordering::Relaxed) {
                 let Some((source, faults)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) else {
@@ -119,9 +123,13 @@ fn start_workers(
                 let mut tell = |event| {
                     let _ = sender.send(Message::Event(event));
                 };
-                let outcome = match faults {
-                    None => judge(source, &options, &mut tell),
-                    Some(seed) => judge_faulted(source, &options, *seed, &references, &mut tell),
+                let outcome = match (faults, options.obstacle(source)) {
+                    (_, Some(reason)) => outcome::skipped(source, &options, reason),
+                    (Some(seed), None) => judge_faulted(source, &options, *seed, &references, &mut tell),
+                    (None, None) if options.site.is_real_time() => {
+                        judge_live(source, &options, cancelled.clone(), &mut tell)
+                    }
+                    (None, None) => judge(source, &options, &mut tell),
                 };
                 let finished = Event::ScenarioFinished(Box::new(outcome));
                 if sender.send(Message::Event(finished)).is_err() {
@@ -160,10 +168,17 @@ impl Desk<'_> {
         &mut self,
         receiver: &mpsc::Receiver<Message>,
         stop: &AtomicBool,
+        cancel: &watch::Sender<bool>,
         options: &Options,
     ) -> io::Result<()> {
+        let real_time = options.site.is_real_time();
         while self.workers > 0 {
-            match receiver.recv_timeout(limits::SILENCE_MAX) {
+            let silence = match (real_time, self.summary.interrupted) {
+                (false, _) => limits::SILENCE_MAX,
+                (true, false) => limits::REAL_SILENCE_MAX,
+                (true, true) => limits::LEAVE_WITHIN,
+            };
+            match receiver.recv_timeout(silence) {
                 Ok(Message::Done) => self.workers -= 1,
                 Ok(Message::Event(event)) => {
                     let ended = self.note(&event);
@@ -175,8 +190,13 @@ impl Desk<'_> {
                 Ok(Message::Interrupted) => {
                     stop.store(true, Ordering::Relaxed);
                     self.summary.interrupted = true;
-                    return Ok(());
+                    let _ = cancel.send(true);
+                    if !real_time {
+                        return Ok(());
+                    }
+                    // What was made in a cluster is taken back first.
                 }
+                Err(mpsc::RecvTimeoutError::Timeout) if self.summary.interrupted => return Ok(()),
                 Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     stop.store(true, Ordering::Relaxed);
@@ -243,6 +263,7 @@ fn stuck(name: String, seed: u64) -> Outcome {
         cluster_seconds: 0.0,
         seconds: limits::SILENCE_MAX.as_secs_f64(),
         snapshots: Vec::new(),
+        notes: Vec::new(),
         trace: Vec::new(),
         file,
         name,

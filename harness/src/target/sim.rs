@@ -16,6 +16,7 @@ use crate::{
     journal::{Change, What},
     verdict::Miss,
 };
+pub(super) use install::{install, launcher};
 
 /// Starts a world and installs the extension in it.
 ///
@@ -39,9 +40,9 @@ pub(crate) async fn start(seed: Seed, logs: Logs) -> Result<Started, Miss> {
         let object = change.object;
         Some((Change { what, object }, changes))
     });
-    let launcher = install::launcher(world.gate());
+    let launcher = launcher(world.gate());
     world.start_nodes(&config, Some(launcher));
-    install::install(&world.api)?;
+    install(&world.api)?;
     let api = world.api.clone();
     let cluster = Cluster {
         kube: world.admin(),
@@ -50,7 +51,9 @@ pub(crate) async fn start(seed: Seed, logs: Logs) -> Result<Started, Miss> {
         git_url: format!("http://{GIT_HOST}"),
         log: logs,
         faults: Some(switches(&world)),
-        audit: Box::new(move |from| writes(&api, from)),
+        publisher: None,
+        audit: Some(Box::new(move |from| writes(&api, from))),
+        max_hold: None,
         _alive: Box::new(world),
     };
     Ok(Started {
@@ -60,7 +63,7 @@ pub(crate) async fn start(seed: Seed, logs: Logs) -> Result<Started, Miss> {
 }
 
 /// The world's switches behind the faults that scenarios know.
-fn switches(world: &World) -> Faults {
+pub(super) fn switches(world: &World) -> Faults {
     let (api, git, net) = (world.api.faults(), world.git.clone(), world.net.clone());
     api.aim(&format!("system:serviceaccount:{NAMESPACE}:"));
     Faults::new(move |fault, broken| match fault {
@@ -95,7 +98,7 @@ fn existing(api: &ApiServer) -> Vec<Change> {
         .collect()
 }
 
-fn writes(api: &ApiServer, from: usize) -> Vec<Write> {
+pub(super) fn writes(api: &ApiServer, from: usize) -> Vec<Write> {
     let entries = api.audit();
     let real = entries.into_iter().filter(|entry| !entry.dry_run);
     real.skip(from).map(write).collect()

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     call::{Call, Validation},
+    custom,
     failure::{Failure, Outcome},
     media,
     resource::Model,
@@ -77,6 +78,7 @@ impl Call<'_> {
                         &mut object,
                     )?);
                 }
+                custom::coerce(&version.schema, &mut object)?;
             }
             None => {
                 // Of a version without a schema nothing is known.

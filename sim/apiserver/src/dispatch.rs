@@ -17,6 +17,7 @@ use crate::{
     media::{self, Encoding, Form},
     registry::Plan,
     request::{self, Incoming, Route, Target, Verb},
+    resource::Resource,
     server::authenticate,
     strategy,
     user::User,
@@ -43,12 +44,16 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    fn refusal(failure: &Failure, request: &Incoming) -> Self {
+    pub(crate) fn refusal(failure: &Failure) -> Self {
+        Self::refusal_in(failure, Encoding::Json)
+    }
+
+    fn refusal_in(failure: &Failure, encoding: Encoding) -> Self {
         Self::Object {
             code: failure.code,
             object: Arc::new(failure.status()),
             warnings: Vec::new(),
-            encoding: media::of_refusals(request.header("accept")),
+            encoding,
         }
     }
 
@@ -71,16 +76,21 @@ impl Reply {
 
 /// Serves one request.
 pub(crate) fn serve(core: &mut Core, request: &Incoming, user: Option<&User>, now: Timestamp) -> Reply {
+    if let Some(problem) = request::unreadable(&request.path) {
+        return Reply::text(500, problem);
+    }
+    let refused =
+        |failure: &Failure| Reply::refusal_in(failure, media::of_refusals(request.header("accept")));
     let route = request::route(&request.method, &request.path, &request.query);
     if let Err(failure) = deadline(request, &route) {
-        return Reply::refusal(&failure, request);
+        return refused(&failure);
     }
     let identity = match user {
         Some(user) => Some(user.clone()),
         None => authenticate(core, request.header("authorization")),
     };
     let Some(identity) = identity else {
-        return Reply::refusal(&Failure::new(401, "Unauthorized", "Unauthorized"), request);
+        return refused(&Failure::new(401, "Unauthorized", "Unauthorized"));
     };
     let answer = access::impersonate(core, request, identity).and_then(|user| match route {
         Route::Resource(target) => serve_resource(core, request, target, &user, now),
@@ -89,7 +99,7 @@ pub(crate) fn serve(core: &mut Core, request: &Incoming, user: Option<&User>, no
             discovery::serve(core, request)
         }
     });
-    answer.unwrap_or_else(|failure| Reply::refusal(&failure, request))
+    answer.unwrap_or_else(|failure| refused(&failure))
 }
 
 /// The time that a client gives a request has to be one; watches have none.
@@ -114,41 +124,7 @@ fn serve_resource(
     let Some(resource) = core.resolve(&target.gvr) else {
         return discovery::missing(core, &target);
     };
-    let scoped = !target.namespace.is_empty();
-    if scoped && !resource.namespaced || target.tail {
-        return Err(Failure::no_resource());
-    }
-    if !target.subresource.is_empty() && !resource.has_subresource(&target.subresource) {
-        if resource.is_custom() {
-            return Err(Failure::not_found(
-                &target.gvr.group,
-                &target.gvr.resource,
-                &target.name,
-            ));
-        }
-        return Err(Failure::no_resource());
-    }
-    if request.body.len() > limits::BODY {
-        let message = format!("Request entity too large: limit is {}", limits::BODY);
-        return Err(Failure::new(413, "RequestEntityTooLarge", message));
-    }
-    let named = !target.name.is_empty();
-    let served = match target.verb {
-        Verb::Create => !named || !target.subresource.is_empty(),
-        Verb::Update | Verb::Patch => named,
-        _ => true,
-    };
-    let placed = !resource.namespaced || scoped || matches!(target.verb, Verb::List | Verb::Watch);
-    if !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
-        return Err(Failure::generic(
-            405,
-            "MethodNotAllowed",
-            "the server does not allow this method on the requested resource",
-        ));
-    }
-    if !resource.is_custom() {
-        media::producible(request.header("accept"), target.verb, &target.subresource)?;
-    }
+    route_allows(request, &resource, &target)?;
     let negotiated = media::negotiate(
         request.header("accept"),
         request.query.get("includeObject"),
@@ -180,21 +156,7 @@ fn serve_resource(
         Done::Watch(_) if encoding == Encoding::Yaml => Err(media::no_stream()),
         watch @ Done::Watch(_) => Ok(watch),
     });
-    let reply = match answer {
-        Ok(Done::Watch(plan)) => Reply::Watch { plan, warnings },
-        Ok(Done::Object(code, object)) => Reply::Object {
-            code,
-            object,
-            warnings,
-            encoding,
-        },
-        Err(failure) => Reply::Object {
-            code: failure.code,
-            object: Arc::new(failure.status()),
-            warnings,
-            encoding,
-        },
-    };
+    let reply = written(answer, warnings, encoding);
     let asked = Asked {
         target: &target,
         user,
@@ -205,6 +167,57 @@ fn serve_resource(
         controllers::settle(core, now);
     }
     Ok(reply)
+}
+
+/// What the genuine router knows before any handler runs: paths, methods, sizes and formats.
+fn route_allows(request: &Incoming, resource: &Resource, target: &Target) -> Outcome<()> {
+    let scoped = !target.namespace.is_empty();
+    if scoped && !resource.namespaced || target.tail {
+        return Err(Failure::no_resource());
+    }
+    if !target.subresource.is_empty() && !resource.has_subresource(&target.subresource) {
+        if resource.is_custom() {
+            return Err(Failure::not_found(
+                &target.gvr.group,
+                &target.gvr.resource,
+                &target.name,
+            ));
+        }
+        return Err(Failure::no_resource());
+    }
+    if request.body.len() > limits::BODY {
+        let message = format!("Request entity too large: limit is {}", limits::BODY);
+        return Err(Failure::new(413, "RequestEntityTooLarge", message));
+    }
+    let named = !target.name.is_empty();
+    let served = match target.verb {
+        Verb::Create => !named || !target.subresource.is_empty(),
+        Verb::Update | Verb::Patch => named,
+        _ => true,
+    };
+    let placed = !resource.namespaced || scoped || matches!(target.verb, Verb::List | Verb::Watch);
+    let known = request.method != "HEAD" && target.verb != Verb::Other;
+    if !known || !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
+        return Err(Failure::not_allowed());
+    }
+    if !resource.is_custom() {
+        media::producible(request.header("accept"), target.verb, &target.subresource)?;
+    }
+    Ok(())
+}
+
+fn written(answer: Outcome<Done>, warnings: Vec<String>, encoding: Encoding) -> Reply {
+    let (code, object) = match answer {
+        Ok(Done::Watch(plan)) => return Reply::Watch { plan, warnings },
+        Ok(Done::Object(code, object)) => (code, object),
+        Err(failure) => (failure.code, Arc::new(failure.status())),
+    };
+    Reply::Object {
+        code,
+        object,
+        warnings,
+        encoding,
+    }
 }
 
 /// A collection that is asked for one name is judged as that object.
@@ -237,6 +250,7 @@ fn run(call: &mut Call<'_>, form: &Form) -> Outcome<Done> {
         Verb::Patch => call.patch()?,
         Verb::Delete => call.delete()?,
         Verb::DeleteCollection => call.delete_collection()?,
+        Verb::Other => return Err(Failure::not_allowed()),
     };
     Ok(Done::Object(code, object))
 }
@@ -261,7 +275,7 @@ fn record(
         user,
         dry_run,
     } = asked;
-    if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) {
+    if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) || core.attempt.given_up() {
         return;
     }
     let name = match object {

@@ -166,10 +166,16 @@ fn serve_resource(
     let answer = result.and_then(|done| match done {
         Done::Object(code, object) => Ok(Done::Object(code, form.answer(&shown, &object, now)?)),
         Done::Watch(_) if encoding == Encoding::Yaml => Err(media::no_stream()),
-        watch @ Done::Watch(_) => Ok(watch),
+        other => Ok(other),
     });
     let reply = match answer {
         Ok(Done::Watch(plan)) => Reply::Watch { plan, warnings },
+        Ok(Done::Nothing) => Reply::Raw {
+            code: 204,
+            content_type: String::new(),
+            body: Bytes::new(),
+            headers: Vec::new(),
+        },
         Ok(Done::Object(code, object)) => Reply::Object {
             code,
             object,
@@ -211,11 +217,16 @@ fn named(target: &Target, request: &Incoming) -> Target {
 }
 
 enum Done {
+    /// There is nothing to say.
+    Nothing,
     Object(u16, Arc<Value>),
     Watch(Box<Plan>),
 }
 
 fn run(call: &mut Call<'_>, form: &Form) -> Outcome<Done> {
+    if call.connects() {
+        return call.connect().map(|()| Done::Nothing);
+    }
     let (code, object) = match call.target.verb {
         Verb::Get => (200, call.get()?),
         Verb::List => (200, Arc::new(call.list()?)),

@@ -17,6 +17,7 @@ use crate::{
     media::{self, Encoding, Form},
     registry::Plan,
     request::{self, Incoming, Route, Target, Verb},
+    resource::Resource,
     server::authenticate,
     strategy,
     user::User,
@@ -105,6 +106,53 @@ fn serve_resource(
     let Some(resource) = core.resolve(&target.gvr) else {
         return discovery::missing(core, &target);
     };
+    check(request, &target, &resource)?;
+    let negotiated = media::negotiate(
+        request.header("accept"),
+        request.query.get("includeObject"),
+        resource.is_custom(),
+    );
+    let (encoding, form) = match negotiated {
+        Ok(negotiated) => negotiated,
+        Err(failure) => {
+            return Ok(Reply::Object {
+                code: failure.code,
+                object: Arc::new(failure.status()),
+                warnings: strategy::deprecation(&resource).into_iter().collect(),
+                encoding: Encoding::Json,
+            });
+        }
+    };
+    let before = core.revision();
+    let mut call = Call::new(core, resource, target, user, request, now);
+    call.warnings.extend(strategy::deprecation(&call.resource));
+    let result = run(&mut call, &form);
+    let shown = Arc::clone(&call.resource);
+    let (target, warnings, dry_run) = (call.target, call.warnings, call.dry_run);
+    let whole = match &result {
+        Ok(Done::Object(_, object)) => Some(Arc::clone(object)),
+        _ => None,
+    };
+    let answer = result.and_then(|done| match done {
+        Done::Object(code, object) => Ok(Done::Object(code, form.answer(&shown, &object, now)?)),
+        Done::Watch(_) if encoding == Encoding::Yaml => Err(media::no_stream()),
+        other => Ok(other),
+    });
+    let reply = reply(answer, warnings, encoding);
+    let asked = Asked {
+        target: &target,
+        user,
+        dry_run,
+    };
+    record(core, asked, now, before, (&reply, whole.as_deref()));
+    if core.revision() != before {
+        controllers::settle(core, now);
+    }
+    Ok(reply)
+}
+
+/// Refuses what the resource does not have, and bodies that are too large.
+fn check(request: &Incoming, target: &Target, resource: &Resource) -> Outcome<()> {
     let scoped = !target.namespace.is_empty();
     if scoped && !resource.namespaced || target.tail {
         return Err(Failure::no_resource());
@@ -137,68 +185,29 @@ fn serve_resource(
     if !resource.is_custom() {
         media::producible(request.header("accept"), target.verb, &target.subresource)?;
     }
-    let negotiated = media::negotiate(
-        request.header("accept"),
-        request.query.get("includeObject"),
-        resource.is_custom(),
-    );
-    let (encoding, form) = match negotiated {
-        Ok(negotiated) => negotiated,
-        Err(failure) => {
-            return Ok(Reply::Object {
-                code: failure.code,
-                object: Arc::new(failure.status()),
-                warnings: strategy::deprecation(&resource).into_iter().collect(),
-                encoding: Encoding::Json,
-            });
+    Ok(())
+}
+
+fn reply(answer: Outcome<Done>, warnings: Vec<String>, encoding: Encoding) -> Reply {
+    let (code, object) = match answer {
+        Ok(Done::Watch(plan)) => return Reply::Watch { plan, warnings },
+        Ok(Done::Nothing) => {
+            return Reply::Raw {
+                code: 204,
+                content_type: String::new(),
+                body: Bytes::new(),
+                headers: Vec::new(),
+            };
         }
+        Ok(Done::Object(code, object)) => (code, object),
+        Err(failure) => (failure.code, Arc::new(failure.status())),
     };
-    let before = core.revision();
-    let mut call = Call::new(core, resource, target, user, request, now);
-    call.warnings.extend(strategy::deprecation(&call.resource));
-    let result = run(&mut call, &form);
-    let shown = Arc::clone(&call.resource);
-    let (target, warnings, dry_run) = (call.target, call.warnings, call.dry_run);
-    let whole = match &result {
-        Ok(Done::Object(_, object)) => Some(Arc::clone(object)),
-        _ => None,
-    };
-    let answer = result.and_then(|done| match done {
-        Done::Object(code, object) => Ok(Done::Object(code, form.answer(&shown, &object, now)?)),
-        Done::Watch(_) if encoding == Encoding::Yaml => Err(media::no_stream()),
-        other => Ok(other),
-    });
-    let reply = match answer {
-        Ok(Done::Watch(plan)) => Reply::Watch { plan, warnings },
-        Ok(Done::Nothing) => Reply::Raw {
-            code: 204,
-            content_type: String::new(),
-            body: Bytes::new(),
-            headers: Vec::new(),
-        },
-        Ok(Done::Object(code, object)) => Reply::Object {
-            code,
-            object,
-            warnings,
-            encoding,
-        },
-        Err(failure) => Reply::Object {
-            code: failure.code,
-            object: Arc::new(failure.status()),
-            warnings,
-            encoding,
-        },
-    };
-    let asked = Asked {
-        target: &target,
-        user,
-        dry_run,
-    };
-    record(core, asked, now, before, (&reply, whole.as_deref()));
-    if core.revision() != before {
-        controllers::settle(core, now);
+    Reply::Object {
+        code,
+        object,
+        warnings,
+        encoding,
     }
-    Ok(reply)
 }
 
 /// A collection that is asked for one name is judged as that object.

@@ -190,13 +190,12 @@ fn builtin() -> &'static BTreeMap<String, Document> {
         }
         for kind in kinds::all() {
             let path = version_path(kind.group, kind.version);
-            if !documents.contains_key(&path) {
-                let document = Document::new(
+            documents.entry(path).or_insert_with(|| {
+                Document::new(
                     paths::builtin(kind.group, kind.version),
                     schemas::builtin(kind.group, kind.version),
-                );
-                documents.insert(path, document);
-            }
+                )
+            });
             if !kind.group.is_empty() {
                 let path = format!("apis/{}", kind.group);
                 documents.entry(path.clone()).or_insert_with(|| plain(&path));

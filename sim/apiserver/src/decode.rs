@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     call::{Call, Validation},
+    custom,
     failure::{Failure, Outcome},
     media,
     resource::Model,
@@ -77,6 +78,7 @@ impl Call<'_> {
                         &mut object,
                     )?);
                 }
+                custom::coerce(&version.schema, &mut object)?;
             }
             None => {
                 // Of a version without a schema nothing is known.
@@ -228,7 +230,12 @@ impl Call<'_> {
             // The definitions are served by a server of their own, which knows nothing else.
             (known.group == crate::crd::GROUP) == (self.resource.gvr.group == crate::crd::GROUP)
         });
-        let Some(served) = served else {
+        let meta = own.version == "v1" && matches!(own.kind, "Status" | "List");
+        let list = own
+            .kind
+            .strip_suffix("List")
+            .is_some_and(|item| crate::kinds::find_kind(group, version, item).is_some());
+        if served.is_none() && !meta && !list {
             let scheme = if self.resource.gvr.group == crate::crd::GROUP {
                 "k8s.io/apiextensions-apiserver/pkg/apiserver/apiserver.go:55"
             } else {
@@ -238,9 +245,9 @@ impl Call<'_> {
                 "no kind {:?} is registered for version {:?} in scheme {scheme:?}",
                 own.kind, own.version
             ));
-        };
-        let stored = self.resource.kind_model().map(|kind| (kind.kind, kind.storage));
-        if stored == Some((served.kind, served.storage)) {
+        }
+        let stored = |kind: &crate::kinds::Kind| (kind.kind, kind.storage);
+        if served.is_some() && served.map(stored) == self.resource.kind_model().map(stored) {
             return mismatch();
         }
         unhandled(&format!(

@@ -44,7 +44,7 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    fn refusal(failure: &Failure) -> Self {
+    pub(crate) fn refusal(failure: &Failure) -> Self {
         Self::Object {
             code: failure.code,
             object: Arc::new(failure.status()),
@@ -270,7 +270,7 @@ fn record(
         user,
         dry_run,
     } = asked;
-    if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) {
+    if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) || core.attempt.given_up() {
         return;
     }
     let name = match object {

@@ -56,7 +56,9 @@ impl Cause {
 
     fn json(&self) -> Value {
         let mut cause = Map::new();
-        cause.insert("reason".into(), self.reason.into());
+        if !self.reason.is_empty() {
+            cause.insert("reason".into(), self.reason.into());
+        }
         cause.insert("message".into(), self.message.clone().into());
         if !self.field.is_empty() {
             cause.insert("field".into(), self.field.clone().into());

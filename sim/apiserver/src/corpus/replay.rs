@@ -224,7 +224,10 @@ impl Run {
         let incoming = crate::request::Incoming {
             method: "POST".to_owned(),
             path,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            headers: vec![
+                ("content-type".to_owned(), "application/json".to_owned()),
+                ("user-agent".to_owned(), "vectors/1.0".to_owned()),
+            ],
             body: object.to_string().into(),
             ..crate::request::Incoming::default()
         };

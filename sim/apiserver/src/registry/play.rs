@@ -65,6 +65,12 @@ impl Playing {
         if line.kind == "ERROR" {
             return Some(json!({ "type": line.kind, "object": line.object }));
         }
+        if matches!(self.plan.form, Form::Metadata { list: true, .. }) {
+            // One object is no list: the stream breaks off.
+            self.queue.clear();
+            self.end();
+            return None;
+        }
         let mut object = self.plan.form.show(&self.plan.resource, &line.object, now);
         if self.headed {
             table::without_columns(&mut object);
@@ -80,6 +86,12 @@ impl Playing {
 
     /// Ends the watch without a word.
     pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Ends the watch without what is still to be sent.
+    pub(crate) fn break_off(&mut self) {
+        self.queue.clear();
         self.ended = true;
     }
 

@@ -124,7 +124,7 @@ fn serve_resource(
     let Some(resource) = core.resolve(&target.gvr) else {
         return discovery::missing(core, &target);
     };
-    route_allows(request, &resource, &target)?;
+    check(request, &target, &resource)?;
     let negotiated = media::negotiate(
         request.header("accept"),
         request.query.get("includeObject"),
@@ -154,9 +154,9 @@ fn serve_resource(
     let answer = result.and_then(|done| match done {
         Done::Object(code, object) => Ok(Done::Object(code, form.answer(&shown, &object, now)?)),
         Done::Watch(_) if encoding == Encoding::Yaml => Err(media::no_stream()),
-        watch @ Done::Watch(_) => Ok(watch),
+        other => Ok(other),
     });
-    let reply = written(answer, warnings, encoding);
+    let reply = reply(answer, warnings, encoding);
     let asked = Asked {
         target: &target,
         user,
@@ -169,8 +169,8 @@ fn serve_resource(
     Ok(reply)
 }
 
-/// What the genuine router knows before any handler runs: paths, methods, sizes and formats.
-fn route_allows(request: &Incoming, resource: &Resource, target: &Target) -> Outcome<()> {
+/// Refuses what the resource does not have, and bodies that are too large.
+fn check(request: &Incoming, target: &Target, resource: &Resource) -> Outcome<()> {
     let scoped = !target.namespace.is_empty();
     if scoped && !resource.namespaced || target.tail {
         return Err(Failure::no_resource());
@@ -206,9 +206,17 @@ fn route_allows(request: &Incoming, resource: &Resource, target: &Target) -> Out
     Ok(())
 }
 
-fn written(answer: Outcome<Done>, warnings: Vec<String>, encoding: Encoding) -> Reply {
+fn reply(answer: Outcome<Done>, warnings: Vec<String>, encoding: Encoding) -> Reply {
     let (code, object) = match answer {
         Ok(Done::Watch(plan)) => return Reply::Watch { plan, warnings },
+        Ok(Done::Nothing) => {
+            return Reply::Raw {
+                code: 204,
+                content_type: String::new(),
+                body: Bytes::new(),
+                headers: Vec::new(),
+            };
+        }
         Ok(Done::Object(code, object)) => (code, object),
         Err(failure) => (failure.code, Arc::new(failure.status())),
     };
@@ -236,11 +244,16 @@ fn named(target: &Target, request: &Incoming) -> Target {
 }
 
 enum Done {
+    /// There is nothing to say.
+    Nothing,
     Object(u16, Arc<Value>),
     Watch(Box<Plan>),
 }
 
 fn run(call: &mut Call<'_>, form: &Form) -> Outcome<Done> {
+    if call.connects() {
+        return call.connect().map(|()| Done::Nothing);
+    }
     let (code, object) = match call.target.verb {
         Verb::Get => (200, call.get()?),
         Verb::List => (200, Arc::new(call.list()?)),

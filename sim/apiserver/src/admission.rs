@@ -9,7 +9,7 @@ mod pool;
 pub(crate) mod quota;
 mod ranges;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     call::Call,
@@ -24,9 +24,6 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
         namespace_exists(call, object)?;
     }
     if old.is_none() && call.resource.is("", "namespaces") {
-        let finalizers = manifest::object::map_at(object, &["spec"]);
-        finalizers.insert("finalizers".into(), json!(["kubernetes"]));
-        manifest::object::map_at(object, &["status"]).insert("phase".into(), "Active".into());
         let name = manifest::object::name(object).to_owned();
         manifest::object::map_at(object, &["metadata", "labels"])
             .insert("kubernetes.io/metadata.name".into(), name.into());

@@ -17,7 +17,7 @@ use crate::{
     request::{Incoming, Target},
 };
 
-const ADDRESS: &str = "192.0.2.2:6443";
+const ADDRESS: &str = "192.0.2.2:16443";
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// Serves everything that is no resource.
@@ -27,6 +27,10 @@ pub(crate) fn serve(core: &Core, request: &Incoming) -> Outcome<Reply> {
     let aggregated = wants_aggregated(request);
     match parts.as_slice() {
         ["healthz" | "livez" | "readyz", ..] => return Ok(Reply::text(200, "ok")),
+        [".well-known", "openid-configuration"] => return Ok(issuer(core)),
+        ["openid", "v1", "jwks"] => {
+            return Ok(public("application/jwk-set+json", &core.signer.key_set()));
+        }
         ["version"] => return Ok(object(version(core))),
         ["api"] if aggregated => return Ok(documents(core, true)),
         ["apis"] if aggregated => return Ok(documents(core, false)),
@@ -54,6 +58,26 @@ pub(crate) fn serve(core: &Core, request: &Incoming) -> Outcome<Reply> {
         _ => {}
     }
     Ok(Reply::text(404, "404 page not found\n"))
+}
+
+/// Where verifiers of tokens find the keys.
+fn issuer(core: &Core) -> Reply {
+    let document = json!({
+        "issuer": core.issuer, "jwks_uri": format!("https://{ADDRESS}/openid/v1/jwks"),
+        "response_types_supported": ["id_token"], "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+    });
+    public("application/json", &document)
+}
+
+/// A document that anybody may keep for an hour.
+fn public(content_type: &str, document: &Value) -> Reply {
+    Reply::Raw {
+        code: 200,
+        content_type: content_type.to_owned(),
+        body: document.to_string().into(),
+        headers: vec![("cache-control", "public, max-age=3600".to_owned())],
+    }
 }
 
 fn object(value: Value) -> Reply {

@@ -10,5 +10,7 @@ pub(crate) const AUDIT: usize = 50_000;
 pub(crate) const CONTROLLER_ROUNDS: usize = 100_000;
 /// Pods that a stricter Pod Security level of their namespace is checked against.
 pub(crate) const SECURITY_PODS: usize = 3_000;
+/// Tokens that are remembered as good.
+pub(crate) const REMEMBERED_TOKENS: usize = 10_000;
 /// Characters of a user agent that name a field manager.
 pub(crate) const MANAGER: usize = 128;

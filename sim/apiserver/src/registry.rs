@@ -3,6 +3,7 @@
 mod binding;
 mod create;
 mod delete;
+mod eviction;
 mod list;
 mod meta;
 mod options;
@@ -11,10 +12,12 @@ mod patch;
 mod play;
 mod read;
 mod scale;
+mod token;
 mod update;
 mod watch;
 
 pub(crate) use read::view;
+pub(crate) use token::long_lived;
 
 pub(crate) use crate::custom::view_value;
 pub(crate) use play::Playing;

@@ -29,7 +29,13 @@ pub(crate) fn aggregate(core: &mut Core, now: Timestamp) {
         };
         let rules = collected(role, selectors, &roles);
         if role.get("rules").and_then(Value::as_array) != Some(&rules) {
-            actor.patch(core, &resource, role, &json!({"rules": rules}));
+            actor.apply(
+                core,
+                &resource,
+                role,
+                "clusterrole-aggregation-controller",
+                &json!({"rules": rules}),
+            );
         }
     }
 }

@@ -13,6 +13,7 @@ mod act;
 mod aggregation;
 mod collector;
 mod definitions;
+mod flows;
 mod index;
 mod namespaces;
 mod secrets;
@@ -68,6 +69,8 @@ enum Task {
     Aggregate,
     /// A Secret that asks for a ServiceAccount's token.
     Token(Key),
+    /// A FlowSchema that says whether its priority level exists.
+    Flow(String),
 }
 
 /// Lets every controller see what was written, until nothing moves.
@@ -108,6 +111,7 @@ pub(crate) fn wake(core: &mut Core, now: Timestamp) {
 fn run(core: &mut Core, now: Timestamp, task: &Task) {
     match task {
         Task::Definition(name) => definitions::clean_up(core, now, name),
+        Task::Flow(name) => flows::tell(core, now, name),
         // The rest belongs to kube-controller-manager.
         _ if core.controllers == Controllers::None => {}
         Task::Furnish(name) => accounts::furnish(core, now, name),
@@ -224,6 +228,13 @@ fn note_by_table(core: &Core, event: &Event, state: &Value, tasks: &mut BTreeSet
         }
         CONFIG_MAPS if event.key.name() == accounts::ROOT_CA => {
             tasks.insert(Task::Furnish(event.key.namespace().to_owned()));
+        }
+        flows::SCHEMAS if event.new.is_some() => {
+            tasks.insert(Task::Flow(event.key.name().to_owned()));
+        }
+        flows::LEVELS => {
+            let schemas = core.table(flows::SCHEMAS);
+            tasks.extend(schemas.keys().map(|key| Task::Flow(key.name().to_owned())));
         }
         _ => {}
     }

@@ -19,6 +19,7 @@ use crate::{
     resource::{self, Resource},
     store::{Key, Store, Table},
     user::User,
+    webhooks::Attempt,
 };
 
 /// Everything a snapshot keeps.
@@ -56,6 +57,8 @@ pub(crate) struct Core {
     /// DIFFERENCE: the genuine one waits five seconds, so that what was made on other servers is seen; here there is
     /// one server, so there is nothing to wait for unless somebody asks for it.
     pub(crate) namespace_delay: SignedDuration,
+    /// What the request that is being served knows of webhooks.
+    pub(crate) attempt: Attempt,
     /// The built-in controllers are at work.
     pub(crate) settling: bool,
     pub(crate) audit: VecDeque<Entry>,
@@ -88,6 +91,7 @@ impl Core {
             signer,
             controllers,
             openshift: false,
+            attempt: Attempt::default(),
             audit: VecDeque::new(),
             subscribers: Vec::new(),
             epoch: 0,

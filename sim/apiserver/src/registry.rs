@@ -16,7 +16,8 @@ mod token;
 mod update;
 mod watch;
 
-pub(crate) use read::view;
+pub(crate) use read::{stored_form, view};
+pub(crate) use scale::selector_text;
 pub(crate) use token::long_lived;
 
 pub(crate) use crate::custom::view_value;

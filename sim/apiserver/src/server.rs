@@ -16,10 +16,12 @@ use crate::{
     core::{Core, State},
     dispatch::{self, Reply},
     gvr::Gvr,
+    limits,
     registry::{self, view},
     request::{Incoming, Query, unescape},
     store::{Key, in_namespace},
     user::User,
+    webhooks::{Attempt, Known, Wanted, WebhookFault, Webhooks},
 };
 
 /// The Kubernetes minors that a server can play.
@@ -47,6 +49,8 @@ pub struct ApiServer(Arc<Shared>);
 struct Shared {
     core: Mutex<Core>,
     clock: Clock,
+    /// Who calls webhooks.
+    webhooks: Mutex<Option<Webhooks>>,
     /// Carries the revision to the watches.
     revision: watch::Sender<(u64, u64)>,
 }
@@ -75,6 +79,7 @@ impl ApiServer {
         Self(Arc::new(Shared {
             core: Mutex::new(core),
             clock,
+            webhooks: Mutex::new(None),
             revision,
         }))
     }
@@ -105,6 +110,60 @@ impl ApiServer {
         drop(core);
         self.announce(state);
         reply
+    }
+
+    /// Says how admission webhooks are called. Without a way, and in requests of controllers in this process, which
+    /// cannot wait, no webhook can be reached.
+    pub fn call_webhooks(&self, webhooks: Option<Webhooks>) {
+        *self.0.webhooks.lock().unwrap_or_else(PoisonError::into_inner) = webhooks;
+    }
+
+    /// Serves one request, calling the webhooks that have a word in it.
+    pub(crate) async fn serve_asking(&self, request: &Incoming, user: Option<&User>) -> Reply {
+        let webhooks = self
+            .0
+            .webhooks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let Some(webhooks) = webhooks else {
+            return self.serve(request, user);
+        };
+        let mut known: Vec<Known> = Vec::new();
+        loop {
+            let (question, call, used) = match self.attempt(request, user, known) {
+                Ok(reply) => return reply,
+                Err(wanted) => *wanted,
+            };
+            let timeout = call.timeout;
+            let answer = tokio::time::timeout(timeout, webhooks(call)).await;
+            let answer = answer.unwrap_or(Err(WebhookFault::Timeout));
+            known = used;
+            known.push(Known::new(question, answer));
+        }
+    }
+
+    /// Serves a request with the answers of webhooks that are known; the error is the next call to be made.
+    fn attempt(
+        &self,
+        request: &Incoming,
+        user: Option<&User>,
+        known: Vec<Known>,
+    ) -> Result<Reply, Box<Wanted>> {
+        let now = self.0.clock.now();
+        let mut core = self.core();
+        if known.len() < limits::WEBHOOK_CALLS {
+            core.attempt = Attempt::with(known);
+        }
+        let reply = dispatch::serve(&mut core, request, user, now);
+        let attempt = std::mem::take(&mut core.attempt);
+        let state = (core.epoch, core.revision());
+        drop(core);
+        self.announce(state);
+        match attempt.into_wanted() {
+            Some(wanted) => Err(Box::new(wanted)),
+            None => Ok(reply),
+        }
     }
 
     fn announce(&self, state: (u64, u64)) {

@@ -56,22 +56,15 @@ impl ApiServer {
         }
     }
 
-    /// Answers one request whose body has been read.
+    /// Answers one request whose body has been read; no webhook is called.
     pub fn handle(&self, request: Request<Bytes>, user: Option<&User>) -> Response<ResponseBody> {
-        let (parts, body) = request.into_parts();
-        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let incoming = Incoming {
-            method: parts.method.to_string(),
-            path: unescape(parts.uri.path(), false),
-            query: Query::parse(parts.uri.query().unwrap_or_default()),
-            headers: parts
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str().to_owned(), text(value)))
-                .collect(),
-            body,
-        };
-        self.respond(self.serve(&incoming, user))
+        self.respond(self.serve(&incoming(request), user))
+    }
+
+    /// Answers one request whose body has been read.
+    pub async fn answer(&self, request: Request<Bytes>, user: Option<&User>) -> Response<ResponseBody> {
+        let reply = self.serve_asking(&incoming(request), user).await;
+        self.respond(reply)
     }
 
     fn respond(&self, reply: Reply) -> Response<ResponseBody> {
@@ -157,7 +150,7 @@ struct Watch {
 impl Watch {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(event) = self.playing.next() {
+            if let Some(event) = self.playing.next(self.server.clock().now()) {
                 return Some(line(&event));
             }
             if self.playing.is_over() {
@@ -167,7 +160,7 @@ impl Watch {
             if self.playing.is_over() {
                 continue;
             }
-            if let Some(event) = self.playing.next() {
+            if let Some(event) = self.playing.next(self.server.clock().now()) {
                 return Some(line(&event));
             }
             let due = self.playing.due();
@@ -216,10 +209,29 @@ fn line(event: &Value) -> Bytes {
 fn build(code: u16, media: &str, body: ResponseBody) -> Response<ResponseBody> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if let Ok(media) = HeaderValue::from_str(media) {
+    if !media.is_empty()
+        && let Ok(media) = HeaderValue::from_str(media)
+    {
         response.headers_mut().insert(header::CONTENT_TYPE, media);
     }
     response
+}
+
+/// A request in the form the core knows.
+fn incoming(request: Request<Bytes>) -> Incoming {
+    let (parts, body) = request.into_parts();
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Incoming {
+        method: parts.method.to_string(),
+        path: unescape(parts.uri.path(), false),
+        query: Query::parse(parts.uri.query().unwrap_or_default()),
+        headers: parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+            .collect(),
+        body,
+    }
 }
 
 fn with_warnings(mut response: Response<ResponseBody>, warnings: &[String]) -> Response<ResponseBody> {
@@ -272,7 +284,8 @@ where
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = bounded(body).await?;
-            Ok(server.handle(Request::from_parts(parts, body), user.as_deref()))
+            let request = Request::from_parts(parts, body);
+            Ok(server.answer(request, user.as_deref()).await)
         })
     }
 }

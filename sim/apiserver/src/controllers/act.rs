@@ -95,36 +95,6 @@ impl Actor {
         )
     }
 
-    /// Applies members of an object as a manager of this name, against all others.
-    pub(crate) fn apply(
-        &self,
-        core: &mut Core,
-        resource: &Resource,
-        object: &Value,
-        manager: &str,
-        members: &Value,
-    ) -> bool {
-        let mut body = json!({
-            "apiVersion": resource.api_version(), "kind": resource.kind, "metadata": {"name": object::name(object)},
-        });
-        if let (Some(body), Some(members)) = (body.as_object_mut(), members.as_object()) {
-            body.extend(members.clone());
-        }
-        let query = Query(vec![
-            ("fieldManager".to_owned(), manager.to_owned()),
-            ("force".to_owned(), "true".to_owned()),
-        ]);
-        self.ask(
-            core,
-            Incoming {
-                method: "PATCH".to_owned(),
-                path: path(resource, object),
-                query,
-                ..content("application/apply-patch+yaml", &body)
-            },
-        )
-    }
-
     /// Creates an object in a collection.
     pub(crate) fn create(&self, core: &mut Core, collection: &str, body: &Value) -> bool {
         self.call(core, "POST", collection, "application/json", body)
@@ -141,36 +111,41 @@ impl Actor {
         self.call(core, "PUT", &path, "application/json", object)
     }
 
-    fn call(&self, core: &mut Core, method: &str, path: &str, content_type: &str, body: &Value) -> bool {
-        self.ask(
-            core,
-            Incoming {
-                method: method.to_owned(),
-                path: path.to_owned(),
-                ..content(content_type, body)
-            },
-        )
+    /// Applies a configuration in the name of a field manager.
+    pub(crate) fn apply(&self, core: &mut Core, path: &str, manager: &str, body: &Value) -> bool {
+        let query = Query::parse(&format!("fieldManager={manager}&force=true"));
+        self.send(core, "PATCH", (path, query), "application/apply-patch+yaml", body)
     }
 
-    fn ask(&self, core: &mut Core, mut request: Incoming) -> bool {
-        request
-            .headers
-            .push(("user-agent".to_owned(), self.agent.to_owned()));
+    fn call(&self, core: &mut Core, method: &str, path: &str, content_type: &str, body: &Value) -> bool {
+        self.send(core, method, (path, Query::default()), content_type, body)
+    }
+
+    fn send(
+        &self,
+        core: &mut Core,
+        method: &str,
+        (path, query): (&str, Query),
+        content_type: &str,
+        body: &Value,
+    ) -> bool {
+        let request = Incoming {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query,
+            headers: vec![
+                ("user-agent".to_owned(), self.agent.to_owned()),
+                ("content-type".to_owned(), content_type.to_owned()),
+            ],
+            body: Bytes::from(body.to_string()),
+        };
         let reply = dispatch::serve(core, &request, Some(&self.user), self.now);
         matches!(reply, Reply::Object { code, .. } if code < 300)
     }
 }
 
-/// A request with a body and no more.
-fn content(content_type: &str, body: &Value) -> Incoming {
-    Incoming {
-        headers: vec![("content-type".to_owned(), content_type.to_owned())],
-        body: Bytes::from(body.to_string()),
-        ..Incoming::default()
-    }
-}
-
-fn path(resource: &Resource, object: &Value) -> String {
+/// Where an object is served.
+pub(crate) fn path(resource: &Resource, object: &Value) -> String {
     let gvr = &resource.gvr;
     let root = if gvr.group.is_empty() {
         "/api".to_owned()

@@ -207,6 +207,10 @@ impl Bindings {
             if key == "managedFields" && left.iter().any(|entry| is_masked_time(entry.get("time"))) {
                 return self.list(&by_owner(left), &by_owner(right), path);
             }
+            if matches!(key, "resourceRules" | "nonResourceRules") {
+                // Bindings come out of a map: one recorded case has the same user's rules in two orders.
+                return self.list(&by_text(left), &by_text(right), path);
+            }
             let conflict = |cause: &Value| cause["reason"] == "FieldManagerConflict";
             if key == "causes" && left.iter().any(conflict) {
                 return self.list(&by_field(left), &by_field(right), path);
@@ -234,6 +238,10 @@ fn by_field(list: &[Value]) -> Vec<Value> {
     sorted(list, |cause| {
         ["field", "message"].map(|key| text(cause, key)).to_vec()
     })
+}
+
+fn by_text(list: &[Value]) -> Vec<Value> {
+    sorted(list, |entry| vec![entry.to_string()])
 }
 
 fn text(value: &Value, key: &str) -> String {

@@ -8,11 +8,17 @@ use kube_schema::Document;
 use serde_json::{Value, json};
 
 use super::{
-    Environment, Environments, answer::Answer, archive::Case, compare::Bindings, request, template::Known,
-    until, watching::Open,
+    Environment, Environments,
+    answer::Answer,
+    archive::Case,
+    compare::Bindings,
+    environment::{NAMESPACE_DELAY, controllers, well_known},
+    request,
+    template::Known,
+    until,
+    watching::Open,
 };
 use crate::{
-    controllers::Controllers,
     core::{Core, State},
     dispatch::Reply,
     request::Incoming,
@@ -56,8 +62,10 @@ pub(super) fn case(
     let clock = beside
         .as_ref()
         .map_or_else(Clock::system, |beside| beside.clock());
+    let mut core = Core::new("1.36", controllers(environment), rng);
+    core.namespace_delay = NAMESPACE_DELAY;
     let mut run = Run {
-        server: ApiServer::around(Core::new("1.36", controllers(environment), rng), clock),
+        server: ApiServer::around(core, clock),
         beside: None,
         now,
         known: Known::default(),
@@ -92,15 +100,6 @@ pub(super) fn case(
     Ok(())
 }
 
-/// What runs beside the recorded server in an environment.
-fn controllers(environment: &str) -> Controllers {
-    match environment {
-        "bare" => Controllers::None,
-        "api" => Controllers::Furnishing,
-        _ => Controllers::All,
-    }
-}
-
 impl Run {
     fn prepare_server(&mut self, case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(), String> {
         let openshift = self.server.core().openshift;
@@ -109,7 +108,13 @@ impl Run {
             crate::bootstrap::openshift(&mut self.server.core(), self.now);
         }
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
-            self.create_namespace(name, None, None)?;
+            let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+            self.create_as("kube-apiserver", &namespace)?;
+        }
+        if case["environment"].as_str().is_some_and(|name| name != "bare") {
+            for object in well_known() {
+                self.create(&object)?;
+            }
         }
         for name in case["fixtures"]
             .as_array()
@@ -199,6 +204,10 @@ impl Run {
     }
 
     fn create(&mut self, object: &Value) -> Result<(), String> {
+        self.create_as("vectors", object)
+    }
+
+    fn create_as(&mut self, agent: &str, object: &Value) -> Result<(), String> {
         let (group, version) = manifest::split_api_version(manifest::object::api_version(object));
         let kind = manifest::object::kind(object);
         let builtin = crate::kinds::find_kind(group, version, kind).map(|kind| kind.resource.to_owned());
@@ -226,7 +235,7 @@ impl Run {
             path,
             headers: vec![
                 ("content-type".to_owned(), "application/json".to_owned()),
-                ("user-agent".to_owned(), "vectors/1.0".to_owned()),
+                ("user-agent".to_owned(), agent.to_owned()),
             ],
             body: object.to_string().into(),
             ..crate::request::Incoming::default()
@@ -290,7 +299,8 @@ impl Run {
     fn awaited(&mut self, step: &Value, incoming: &Incoming) -> Reply {
         let conditions = step.get("until").and_then(Value::as_array);
         // Alone, a server needs no time: what does not hold now never will.
-        let Some(conditions) = conditions.filter(|_| self.beside.is_some()) else {
+        let waits = self.beside.is_some() || !self.server.core().state.waiting.is_empty();
+        let Some(conditions) = conditions.filter(|_| waits) else {
             return self.server.serve_at(incoming, None, self.now);
         };
         let seconds = |key: &str, absent: f64| {

@@ -224,7 +224,7 @@ pub(crate) fn stored(definition: &Definition, version: &Version, object: &Value)
 /// Fills in the defaults of the schema.
 pub(crate) fn default(version: &Version, object: &mut Value) {
     defaults::fill(&version.schema, object);
-    meta::tidy_root(object);
+    meta::tidy_all(&version.schema, object);
 }
 
 /// What the schema does not allow.

@@ -128,6 +128,16 @@ fn serve_resource(
     };
     let placed = !resource.namespaced || scoped || matches!(target.verb, Verb::List | Verb::Watch);
     if !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
+        if resource.is_custom() {
+            let gvr = &target.gvr;
+            let kind = crate::gvr::qualified(&gvr.group, &gvr.resource);
+            let message = format!(
+                "{} is not supported on resources of kind {kind:?}",
+                target.verb.name()
+            );
+            let failure = Failure::new(405, "MethodNotAllowed", message);
+            return Err(failure.about("", &gvr.group, &gvr.resource));
+        }
         return Err(Failure::generic(
             405,
             "MethodNotAllowed",

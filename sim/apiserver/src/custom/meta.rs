@@ -1,5 +1,7 @@
 //! Metadata within custom objects, which has the one type all metadata has.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::kinds;
@@ -39,6 +41,30 @@ pub(super) fn tidy_all(schema: &Value, object: &mut Value) {
 }
 
 type Visit<'a> = &'a mut dyn FnMut(&mut Value, &str) -> Result<(), String>;
+
+/// What is taken but warned of: finalizers that others may have too.
+pub(crate) fn finalizer_warnings(new: &Value, old: Option<&Value>) -> Vec<String> {
+    const OWN: [&str; 3] = ["orphan", "foregroundDeletion", "kubernetes"];
+    let all = |object: &Value| -> BTreeSet<String> {
+        let list = object.pointer("/metadata/finalizers").and_then(Value::as_array);
+        list.into_iter()
+            .flatten()
+            .filter_map(|entry| entry.as_str().map(str::to_owned))
+            .collect()
+    };
+    let before = old.map(all).unwrap_or_default();
+    all(new)
+        .difference(&before)
+        .filter(|name| !name.contains('/') && !OWN.contains(&name.as_str()))
+        .map(|name| {
+            let path = if name.contains('.') { " including a path (/)" } else { "" };
+            format!(
+                "metadata.finalizers: {name:?}: prefer a domain-qualified finalizer name{path} to avoid accidental \
+                 conflicts with other finalizer writers"
+            )
+        })
+        .collect()
+}
 
 /// Gives the metadata of embedded resources its form, or says where it has another.
 pub(crate) fn coerce(schema: &Value, object: &mut Value) -> Result<(), String> {

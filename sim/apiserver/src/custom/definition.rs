@@ -10,6 +10,8 @@ mod openapi;
 mod rules;
 mod spec;
 mod structural;
+#[cfg(test)]
+mod tests;
 mod warnings;
 
 use std::collections::BTreeSet;

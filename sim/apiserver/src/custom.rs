@@ -25,6 +25,7 @@ use crate::{
     failure::Cause,
     gvr::{api_version, qualified},
     strategy,
+    table::{PrinterColumn, printer_columns},
 };
 
 /// A CustomResourceDefinition that is established.
@@ -70,6 +71,8 @@ pub(crate) struct Version {
     pub(crate) patterns: Patterns,
     /// The schema's CEL rules.
     pub(crate) rules: Rules,
+    /// The columns of its Tables.
+    pub(crate) columns: Arc<[PrinterColumn]>,
 }
 
 /// Where a custom resource keeps what its scale subresource shows.
@@ -163,6 +166,7 @@ impl Version {
         let mut patterns = Patterns::new();
         validate::patterns(&schema, &mut patterns);
         Self {
+            columns: printer_columns(object),
             rules: Rules::read(&schema, true),
             patterns,
             served: object.get("served").and_then(Value::as_bool).unwrap_or(false),

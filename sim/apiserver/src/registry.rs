@@ -1,6 +1,7 @@
 //! The generic registry: every resource goes through these functions, a strategy record says how kinds differ.
 
 mod binding;
+mod connect;
 mod create;
 mod delete;
 mod list;
@@ -14,7 +15,8 @@ mod scale;
 mod update;
 mod watch;
 
-pub(crate) use read::view;
+pub(crate) use read::{stored_form, view};
+pub(crate) use scale::selector_text;
 
 pub(crate) use crate::custom::view_value;
 pub(crate) use play::Playing;

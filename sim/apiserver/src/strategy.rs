@@ -225,6 +225,8 @@ pub(crate) fn storage_prefix(group: &str, resource: &str) -> String {
         ("", "replicationcontrollers") => "controllers".to_owned(),
         ("networking.k8s.io", "ingresses") => "ingress".to_owned(),
         ("policy", "poddisruptionbudgets") => "poddisruptionbudgets".to_owned(),
+        // Servers behind the main one keep the group in their keys.
+        ("apiextensions.k8s.io" | "apiregistration.k8s.io", resource) => format!("{group}/{resource}"),
         (group, resource) if group.is_empty() || !group.contains('.') || group.ends_with(".k8s.io") => {
             resource.to_owned()
         }

@@ -17,7 +17,7 @@ use crate::{
 impl Call<'_> {
     pub(crate) fn create(&mut self) -> Outcome<(u16, Arc<Value>)> {
         self.write_options("CreateOptions")?;
-        if self.target.subresource == "binding" {
+        if self.target.subresource == "binding" || self.resource.is("", "bindings") {
             return self.bind();
         }
         let mut object = self.decode(None)?;
@@ -46,6 +46,7 @@ impl Call<'_> {
             return Err(self.invalid(&object, &causes));
         }
         self.warnings.extend(strategy::warnings(&resource, &object, None));
+        admission::settle(self, &mut object);
         admission::validate(self, &object, None)?;
         admission::allocate(self, &mut object, None)?;
         let key = Key::new(

@@ -161,7 +161,7 @@ fn at<'a>(object: &'a Value, path: &[String]) -> Option<&'a Value> {
 }
 
 /// A selector in its query form.
-fn selector_text(value: &Value) -> String {
+pub(crate) fn selector_text(value: &Value) -> String {
     if let Value::String(text) = value {
         return text.clone();
     }

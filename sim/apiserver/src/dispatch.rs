@@ -222,6 +222,16 @@ fn check(request: &Incoming, target: &Target, resource: &Resource) -> Outcome<()
     let placed = !resource.namespaced || scoped || matches!(target.verb, Verb::List | Verb::Watch);
     let known = request.method != "HEAD" && target.verb != Verb::Other;
     if !known || !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
+        if resource.is_custom() && known {
+            let gvr = &target.gvr;
+            let kind = crate::gvr::qualified(&gvr.group, &gvr.resource);
+            let message = format!(
+                "{} is not supported on resources of kind {kind:?}",
+                target.verb.name()
+            );
+            let failure = Failure::new(405, "MethodNotAllowed", message);
+            return Err(failure.about("", &gvr.group, &gvr.resource));
+        }
         return Err(Failure::not_allowed());
     }
     if !resource.is_custom() {

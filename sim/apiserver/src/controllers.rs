@@ -108,6 +108,19 @@ fn observe(core: &mut Core, tasks: &mut BTreeSet<Task>) {
     }
     for event in &events {
         note(core, event, tasks);
+        count(core, event, tasks);
+    }
+}
+
+/// Whatever happens in a namespace with quotas may count there.
+fn count(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
+    let namespace = event.key.namespace();
+    if namespace.is_empty() || core.controllers != Controllers::All {
+        return;
+    }
+    let quotas = core.table(names::QUOTAS);
+    if in_namespace(&quotas, namespace).next().is_some() {
+        tasks.insert(Task::Count(namespace.to_owned()));
     }
 }
 
@@ -163,14 +176,6 @@ fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
             tasks.insert(Task::Aggregate);
         }
         _ => {}
-    }
-    let namespace = event.key.namespace();
-    if !namespace.is_empty()
-        && in_namespace(&core.table(names::QUOTAS), namespace)
-            .next()
-            .is_some()
-    {
-        tasks.insert(Task::Count(namespace.to_owned()));
     }
     if event.new.is_none() && !event.key.namespace().is_empty() {
         // What is left of its namespace, of its definition, of what the namespace was furnished with.

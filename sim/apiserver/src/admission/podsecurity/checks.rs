@@ -98,7 +98,7 @@ fn context<'a>(holder: &'a Value, key: &str) -> Option<&'a Value> {
         .filter(|own| !own.is_null())
 }
 
-fn texts<'a>(list: Option<&'a Value>) -> impl Iterator<Item = &'a str> {
+fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
     list.and_then(Value::as_array)
         .into_iter()
         .flatten()

@@ -2,6 +2,7 @@
 
 mod amounts;
 mod classes;
+mod nodes;
 mod expressions;
 mod matching;
 mod mutations;
@@ -30,8 +31,7 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
         namespace_exists(call, object)?;
     }
     if old.is_none() && call.resource.is("", "namespaces") {
-        let finalizers = manifest::object::map_at(object, &["spec"]);
-        finalizers.insert("finalizers".into(), json!(["kubernetes"]));
+        finalize(object);
         manifest::object::map_at(object, &["status"]).insert("phase".into(), "Active".into());
         let name = manifest::object::name(object).to_owned();
         manifest::object::map_at(object, &["metadata", "labels"])
@@ -39,8 +39,14 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
     }
     ranges::mutate(call, object, old);
     classes::mutate(call, object, old);
-    if call.resource.is("", "pods") && old.is_none() {
-        pods::mutate(call, object)?;
+    if call.resource.is("", "pods") && call.target.subresource.is_empty() {
+        match old {
+            None => pods::mutate(call, object)?,
+            Some(_) => pods::tolerate(object),
+        }
+    }
+    if call.resource.is("", "nodes") && old.is_none() {
+        nodes::taint(object);
     }
     openshift::mutate(call, object, old)?;
     mutations::mutate(call, object, old)?;
@@ -49,6 +55,21 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
         definition_stays(call, object)?;
     }
     Ok(())
+}
+
+/// A namespace holds its content back until that is gone.
+fn finalize(namespace: &mut Value) {
+    const OWN: &str = "kubernetes";
+    let spec = manifest::object::map_at(namespace, &["spec"]);
+    let finalizers = spec.entry("finalizers").or_insert_with(|| json!([]));
+    if !finalizers.is_array() {
+        *finalizers = json!([]);
+    }
+    if let Some(list) = finalizers.as_array_mut()
+        && !list.iter().any(|entry| entry == OWN)
+    {
+        list.push(OWN.into());
+    }
 }
 
 /// What the changing plugins call an object: its name is generated after them, so that they know only its start.
@@ -87,7 +108,7 @@ pub(crate) fn allocate(call: &mut Call<'_>, object: &mut Value, old: Option<&Val
     if !call.resource.is("", "services") || !call.target.subresource.is_empty() {
         return Ok(());
     }
-    let mut pool = pool::Services::new(call.core, old);
+    let mut pool = pool::Services::new(call.core, old, call.dry_run);
     let errors = kinds::allocate(object, old, &mut pool);
     if errors.is_empty() {
         return Ok(());

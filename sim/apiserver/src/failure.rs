@@ -133,6 +133,15 @@ impl Failure {
     }
 
     /// An API path that leads to no resource.
+    /// A method that the path does not have.
+    pub(crate) fn not_allowed() -> Box<Self> {
+        Self::generic(
+            405,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        )
+    }
+
     pub(crate) fn no_resource() -> Box<Self> {
         Self::generic(
             404,

@@ -153,7 +153,7 @@ fn mount_token(call: &mut Call<'_>, pod: &mut Value) {
 }
 
 /// Pods leave broken nodes after five minutes.
-fn tolerate(pod: &mut Value) {
+pub(super) fn tolerate(pod: &mut Value) {
     let spec = manifest::object::map_at(pod, &["spec"]);
     let own = spec
         .get("tolerations")

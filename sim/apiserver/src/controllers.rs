@@ -165,7 +165,11 @@ fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
         _ => {}
     }
     let namespace = event.key.namespace();
-    if !namespace.is_empty() && in_namespace(&core.table(names::QUOTAS), namespace).next().is_some() {
+    if !namespace.is_empty()
+        && in_namespace(&core.table(names::QUOTAS), namespace)
+            .next()
+            .is_some()
+    {
         tasks.insert(Task::Count(namespace.to_owned()));
     }
     if event.new.is_none() && !event.key.namespace().is_empty() {

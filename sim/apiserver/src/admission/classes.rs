@@ -58,7 +58,9 @@ fn default(call: &Call<'_>, table: &str, marks: &[&str]) -> Option<String> {
 }
 
 pub(super) fn validate(call: &Call<'_>, object: &Value) -> Outcome<()> {
-    if !call.resource.is("scheduling.k8s.io", "priorityclasses") || object["globalDefault"] != Value::Bool(true) {
+    if !call.resource.is("scheduling.k8s.io", "priorityclasses")
+        || object["globalDefault"] != Value::Bool(true)
+    {
         return Ok(());
     }
     let name = manifest::object::name(object);

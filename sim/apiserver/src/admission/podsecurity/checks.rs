@@ -92,7 +92,10 @@ fn bad(pod: Pod<'_>, mut test: impl FnMut(&Value) -> bool) -> Vec<String> {
 
 /// A member of a security context, of a container or of the whole pod's spec.
 fn context<'a>(holder: &'a Value, key: &str) -> Option<&'a Value> {
-    holder.get("securityContext")?.get(key).filter(|own| !own.is_null())
+    holder
+        .get("securityContext")?
+        .get(key)
+        .filter(|own| !own.is_null())
 }
 
 fn texts<'a>(list: Option<&'a Value>) -> impl Iterator<Item = &'a str> {
@@ -324,11 +327,7 @@ fn probe_hosts(pod: Pod<'_>, _: u32) -> Option<Finding> {
         "{} {} {} {}",
         named(&names),
         plural("uses", "use", names.len()),
-        plural(
-            "probe or lifecycle host",
-            "probe or lifecycle hosts",
-            hosts.len()
-        ),
+        plural("probe or lifecycle host", "probe or lifecycle hosts", hosts.len()),
         quoted(&hosts)
     );
     finding("probe or lifecycle host", detail)
@@ -594,11 +593,7 @@ fn volumes(pod: Pod<'_>, _: u32) -> Option<Finding> {
         plural("volume", "volumes", names.len()),
         quoted(&names),
         plural("uses", "use", names.len()),
-        plural(
-            "restricted volume type",
-            "restricted volume types",
-            kinds.len()
-        ),
+        plural("restricted volume type", "restricted volume types", kinds.len()),
         quoted(&kinds)
     );
     finding("restricted volume types", detail)

@@ -157,12 +157,8 @@ fn the_same_seed_gives_the_same_trace() {
         .unwrap();
     let trace = |seed| {
         let options = Options {
-            roots: roots.clone(),
-            seed,
-            snapshots: SnapshotMode::Compare,
             trace: true,
-            jobs: 1,
-            fail_fast: false,
+            ..Options::new(roots.clone(), seed)
         };
         let outcome = judge(&source, &options, &mut |_| {});
         assert_eq!(outcome.verdict, Verdict::Passed, "{}", explain(&outcome));

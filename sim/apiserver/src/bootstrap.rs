@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     core::{Core, time},
-    dispatch,
+    dispatch, kinds,
     request::Incoming,
     resource,
     store::Key,
@@ -16,25 +16,34 @@ use crate::{
 };
 
 static POLICY: &[u8] = include_bytes!("../data/bootstrap-policy.json.zst");
+static OBJECTS: &[u8] = include_bytes!("../data/bootstrap-objects.json.zst");
 
-/// Puts Kubernetes' default RBAC policy into an empty store.
+/// Puts Kubernetes' default RBAC policy, priorities and flow control into an empty store.
 pub(crate) fn policy(core: &mut Core, now: Timestamp) {
     for object in decoded() {
-        let plural = if object["kind"] == "ClusterRole" {
-            "clusterroles"
-        } else {
-            "clusterrolebindings"
-        };
-        let Some(resource) = resource::builtin("rbac.authorization.k8s.io", "v1", plural) else {
+        let (group, version) = manifest::split_api_version(object::api_version(object));
+        let kind = kinds::find_kind(group, version, object::kind(object));
+        let Some(resource) = kind.and_then(|kind| resource::builtin(group, version, kind.resource)) else {
             continue;
         };
         let mut object = object.clone();
+        date(&mut object, &time(now));
         let uid = core.uid();
         let metadata = object::map_at(&mut object, &["metadata"]);
         metadata.insert("uid".to_owned(), json!(uid));
         metadata.insert("creationTimestamp".to_owned(), json!(time(now)));
         let key = Key::of(&object);
         core.put(&resource, key, object);
+    }
+}
+
+/// Puts a time wherever there is none: nothing else is null in these objects.
+fn date(object: &mut Value, now: &str) {
+    match object {
+        Value::Null => *object = now.into(),
+        Value::Array(items) => items.iter_mut().for_each(|item| date(item, now)),
+        Value::Object(members) => members.values_mut().for_each(|member| date(member, now)),
+        _ => {}
     }
 }
 
@@ -89,8 +98,11 @@ fn make(core: &mut Core, now: Timestamp, path: &str, body: &Value) {
 fn decoded() -> &'static [Value] {
     static DECODED: OnceLock<Vec<Value>> = OnceLock::new();
     DECODED.get_or_init(|| {
-        let bytes = zstd::decode_all(POLICY).unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
+        let list = |packed| -> Vec<Value> {
+            let bytes = zstd::decode_all(packed).unwrap_or_default();
+            serde_json::from_slice(&bytes).unwrap_or_default()
+        };
+        [list(POLICY), list(OBJECTS)].concat()
     })
 }
 
@@ -114,5 +126,9 @@ mod tests {
                 .count(),
             51
         );
+        let count = |kind: &str| decoded().iter().filter(|object| object["kind"] == kind).count();
+        assert_eq!(count("FlowSchema"), 11);
+        assert_eq!(count("PriorityLevelConfiguration"), 8);
+        assert_eq!(count("PriorityClass"), 2);
     }
 }

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use crate::{
     core::Core,
+    custom,
     failure::{Cause, Failure, Outcome},
     limits,
     request::{Incoming, Query, Target},
-    resource::Resource,
+    resource::{Model, Resource},
     store::Key,
     user::User,
 };
@@ -165,9 +166,20 @@ impl<'a> Call<'a> {
 
     /// The object of the request as it is stored.
     pub(crate) fn stored(&self) -> Outcome<Arc<Value>> {
-        self.core
+        let stored = self
+            .core
             .stored(&self.resource.table, &self.key())
-            .ok_or_else(|| self.not_found())
+            .ok_or_else(|| self.not_found())?;
+        self.convertible(&stored, &self.resource.api_version())?;
+        Ok(stored)
+    }
+
+    /// Refuses objects that nobody can bring into the wanted version.
+    pub(crate) fn convertible(&self, object: &Value, wanted: &str) -> Outcome<()> {
+        match &self.resource.model {
+            Model::Custom(definition, _) => custom::convertible(definition, object, wanted),
+            Model::Builtin(_) => Ok(()),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod act;
 mod aggregation;
 mod collector;
 mod definitions;
+mod flows;
 mod index;
 mod namespaces;
 
@@ -63,6 +64,8 @@ enum Task {
     Definition(String),
     /// ClusterRoles that are made of others.
     Aggregate,
+    /// A FlowSchema that says whether its priority level exists.
+    Flow(String),
 }
 
 /// Lets every controller see what was written, until nothing moves.
@@ -83,6 +86,7 @@ pub(crate) fn settle(core: &mut Core, now: Timestamp) {
 fn run(core: &mut Core, now: Timestamp, task: &Task) {
     match task {
         Task::Definition(name) => definitions::clean_up(core, now, name),
+        Task::Flow(name) => flows::tell(core, now, name),
         // The rest belongs to kube-controller-manager.
         _ if core.controllers == Controllers::None => {}
         Task::Furnish(name) => accounts::furnish(core, now, name),
@@ -161,6 +165,13 @@ fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
         }
         ROLES => {
             tasks.insert(Task::Aggregate);
+        }
+        flows::SCHEMAS if event.new.is_some() => {
+            tasks.insert(Task::Flow(event.key.name().to_owned()));
+        }
+        flows::LEVELS => {
+            let schemas = core.table(flows::SCHEMAS);
+            tasks.extend(schemas.keys().map(|key| Task::Flow(key.name().to_owned())));
         }
         _ => {}
     }

@@ -18,6 +18,7 @@ use crate::{
     resource::{self, Resource},
     store::{Key, Store, Table},
     user::User,
+    webhooks::Attempt,
 };
 
 /// Everything a snapshot keeps.
@@ -41,6 +42,8 @@ pub(crate) struct Core {
     pub(crate) controllers: Controllers,
     /// Pods are judged by security context constraints, and namespaces get ids.
     pub(crate) openshift: bool,
+    /// What the request that is being served knows of webhooks.
+    pub(crate) attempt: Attempt,
     /// The built-in controllers are at work.
     pub(crate) settling: bool,
     pub(crate) audit: VecDeque<Entry>,
@@ -66,6 +69,7 @@ impl Core {
             minor: minor.to_owned(),
             controllers,
             openshift: false,
+            attempt: Attempt::default(),
             audit: VecDeque::new(),
             subscribers: Vec::new(),
             epoch: 0,

@@ -34,6 +34,18 @@ pub(crate) fn hold(object: &mut Value, now: jiff::Timestamp) {
     }
 }
 
+/// A deleted definition whose objects are being deleted; `None` if it says so already.
+pub(crate) fn in_progress(definition: &Value) -> Option<Value> {
+    let mut next = definition.clone();
+    let conditions = next.pointer_mut("/status/conditions")?.as_array_mut()?;
+    let own = conditions
+        .iter_mut()
+        .find(|entry| entry["type"] == "Terminating")?;
+    own["reason"] = "InstanceDeletionInProgress".into();
+    own["message"] = "CustomResource deletion is in progress".into();
+    (next != *definition).then_some(next)
+}
+
 /// The status that the naming and establishing controllers give a definition; `others` are those of its group.
 pub(crate) fn status(object: &Value, others: &[Arc<Value>], now: jiff::Timestamp) -> Value {
     let mut status = object

@@ -43,7 +43,7 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    fn refusal(failure: &Failure) -> Self {
+    pub(crate) fn refusal(failure: &Failure) -> Self {
         Self::Object {
             code: failure.code,
             object: Arc::new(failure.status()),
@@ -71,6 +71,9 @@ impl Reply {
 
 /// Serves one request.
 pub(crate) fn serve(core: &mut Core, request: &Incoming, user: Option<&User>, now: Timestamp) -> Reply {
+    if let Some(problem) = request::unreadable(&request.path) {
+        return Reply::text(500, problem);
+    }
     let identity = match user {
         Some(user) => Some(user.clone()),
         None => authenticate(core, request.header("authorization")),
@@ -127,33 +130,49 @@ fn serve_resource(
         _ => true,
     };
     let placed = !resource.namespaced || scoped || matches!(target.verb, Verb::List | Verb::Watch);
-    if !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
-        return Err(Failure::generic(
-            405,
-            "MethodNotAllowed",
-            "the server does not allow this method on the requested resource",
-        ));
+    let known = request.method != "HEAD" && target.verb != Verb::Other;
+    if !known || !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
+        return Err(Failure::not_allowed());
     }
     if !resource.is_custom() {
         media::producible(request.header("accept"), target.verb, &target.subresource)?;
     }
-    let (encoding, form) = media::negotiate(request.header("accept"), resource.is_custom())?;
+    let negotiated = media::negotiate(
+        request.header("accept"),
+        request.query.get("includeObject"),
+        resource.is_custom(),
+    );
+    let (encoding, form) = match negotiated {
+        Ok(negotiated) => negotiated,
+        Err(failure) => {
+            return Ok(Reply::Object {
+                code: failure.code,
+                object: Arc::new(failure.status()),
+                warnings: strategy::deprecation(&resource).into_iter().collect(),
+                encoding: Encoding::Json,
+            });
+        }
+    };
     let before = core.revision();
     let mut call = Call::new(core, resource, target, user, request, now);
     call.warnings.extend(strategy::deprecation(&call.resource));
     let result = run(&mut call, &form);
+    let shown = Arc::clone(&call.resource);
     let (target, warnings, dry_run) = (call.target, call.warnings, call.dry_run);
-    let reply = match result {
-        Ok(Done::Watch(_)) if encoding == Encoding::Yaml => Reply::Object {
-            code: 406,
-            object: Arc::new(media::no_stream().status()),
-            warnings,
-            encoding,
-        },
+    let whole = match &result {
+        Ok(Done::Object(_, object)) => Some(Arc::clone(object)),
+        _ => None,
+    };
+    let answer = result.and_then(|done| match done {
+        Done::Object(code, object) => Ok(Done::Object(code, form.answer(&shown, &object, now)?)),
+        Done::Watch(_) if encoding == Encoding::Yaml => Err(media::no_stream()),
+        watch @ Done::Watch(_) => Ok(watch),
+    });
+    let reply = match answer {
         Ok(Done::Watch(plan)) => Reply::Watch { plan, warnings },
         Ok(Done::Object(code, object)) => Reply::Object {
             code,
-            object: form.answer(&object),
+            object,
             warnings,
             encoding,
         },
@@ -169,7 +188,7 @@ fn serve_resource(
         user,
         dry_run,
     };
-    record(core, asked, now, before, &reply);
+    record(core, asked, now, before, (&reply, whole.as_deref()));
     if core.revision() != before {
         controllers::settle(core, now);
     }
@@ -206,6 +225,7 @@ fn run(call: &mut Call<'_>, form: &Form) -> Outcome<Done> {
         Verb::Patch => call.patch()?,
         Verb::Delete => call.delete()?,
         Verb::DeleteCollection => call.delete_collection()?,
+        Verb::Other => return Err(Failure::not_allowed()),
     };
     Ok(Done::Object(code, object))
 }
@@ -217,17 +237,24 @@ struct Asked<'a> {
     dry_run: bool,
 }
 
-fn record(core: &mut Core, asked: Asked<'_>, now: Timestamp, before: u64, reply: &Reply) {
+/// Notes a write; beside the answer stands the object it shows.
+fn record(
+    core: &mut Core,
+    asked: Asked<'_>,
+    now: Timestamp,
+    before: u64,
+    (reply, object): (&Reply, Option<&Value>),
+) {
     let Asked {
         target,
         user,
         dry_run,
     } = asked;
-    if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) {
+    if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) || core.attempt.given_up() {
         return;
     }
-    let name = match reply {
-        Reply::Object { object, .. } if target.name.is_empty() => manifest::object::name(object).to_owned(),
+    let name = match object {
+        Some(object) if target.name.is_empty() => manifest::object::name(object).to_owned(),
         _ => target.name.clone(),
     };
     let revision = core.revision();

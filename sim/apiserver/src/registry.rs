@@ -14,7 +14,8 @@ mod scale;
 mod update;
 mod watch;
 
-pub(crate) use read::view;
+pub(crate) use read::{stored_form, view};
+pub(crate) use scale::selector_text;
 
 pub(crate) use crate::custom::view_value;
 pub(crate) use play::Playing;

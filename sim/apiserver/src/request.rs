@@ -117,6 +117,8 @@ pub(crate) enum Verb {
     Patch,
     Delete,
     DeleteCollection,
+    /// A method that no resource has.
+    Other,
 }
 
 impl Verb {
@@ -130,6 +132,7 @@ impl Verb {
             Self::Patch => "patch",
             Self::Delete => "delete",
             Self::DeleteCollection => "deletecollection",
+            Self::Other => "",
         }
     }
 }
@@ -155,6 +158,20 @@ pub(crate) enum Route {
     Resource(Target),
     /// Discovery, health, version and whatever is not there.
     Other,
+}
+
+/// The complaint about a path that says how to go on and does not.
+pub(crate) fn unreadable(path: &str) -> Option<String> {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    matches!(
+        parts.as_slice(),
+        ["api", _, "watch" | "proxy"] | ["apis", _, _, "watch" | "proxy"]
+    )
+    .then(|| {
+        format!(
+            "Internal Server Error: {path:?}: failed to create RequestInfo: unable to determine kind and namespace from url, {path}\n"
+        )
+    })
 }
 
 /// Reads method, path and query as the genuine `RequestInfo` does.
@@ -200,7 +217,7 @@ pub(crate) fn route(method: &str, path: &str, query: &Query) -> Route {
         ("PATCH", _) => Verb::Patch,
         ("DELETE", true) => Verb::DeleteCollection,
         ("DELETE", false) => Verb::Delete,
-        _ => return Route::Other,
+        _ => Verb::Other,
     };
     Route::Resource(Target {
         verb,

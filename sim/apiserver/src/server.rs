@@ -15,11 +15,14 @@ use crate::{
     controllers::{self, Controllers},
     core::{Core, State},
     dispatch::{self, Reply},
+    faults::Trouble,
     gvr::Gvr,
+    limits,
     registry::view,
     request::{Incoming, Query, unescape},
     store::{Key, in_namespace},
     user::{self, User},
+    webhooks::{Attempt, Known, Wanted, WebhookFault, Webhooks},
 };
 
 /// The Kubernetes minors that a server can play.
@@ -47,8 +50,11 @@ pub struct ApiServer(Arc<Shared>);
 struct Shared {
     core: Mutex<Core>,
     clock: Clock,
+    /// Who calls webhooks.
+    webhooks: Mutex<Option<Webhooks>>,
     /// Carries the revision to the watches.
     revision: watch::Sender<(u64, u64)>,
+    trouble: Trouble,
 }
 
 /// The whole state at one moment; keeping one costs nothing.
@@ -66,7 +72,9 @@ impl ApiServer {
             core.openshift = true;
             bootstrap::openshift(&mut core, config.clock.now());
         }
-        Self::around(core, config.clock)
+        let shell = Self::around(core, config.clock);
+        shell.trouble().sow(config.seed);
+        shell
     }
 
     /// A shell around a core.
@@ -75,7 +83,9 @@ impl ApiServer {
         Self(Arc::new(Shared {
             core: Mutex::new(core),
             clock,
+            webhooks: Mutex::new(None),
             revision,
+            trouble: Trouble::default(),
         }))
     }
 
@@ -86,6 +96,10 @@ impl ApiServer {
 
     pub(crate) fn clock(&self) -> Clock {
         self.0.clock
+    }
+
+    pub(crate) fn trouble(&self) -> &Trouble {
+        &self.0.trouble
     }
 
     pub(crate) fn revisions(&self) -> watch::Receiver<(u64, u64)> {
@@ -105,6 +119,60 @@ impl ApiServer {
         drop(core);
         self.announce(state);
         reply
+    }
+
+    /// Says how admission webhooks are called. Without a way, and in requests of controllers in this process, which
+    /// cannot wait, no webhook can be reached.
+    pub fn call_webhooks(&self, webhooks: Option<Webhooks>) {
+        *self.0.webhooks.lock().unwrap_or_else(PoisonError::into_inner) = webhooks;
+    }
+
+    /// Serves one request, calling the webhooks that have a word in it.
+    pub(crate) async fn serve_asking(&self, request: &Incoming, user: Option<&User>) -> Reply {
+        let webhooks = self
+            .0
+            .webhooks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let Some(webhooks) = webhooks else {
+            return self.serve(request, user);
+        };
+        let mut known: Vec<Known> = Vec::new();
+        loop {
+            let (question, call, used) = match self.attempt(request, user, known) {
+                Ok(reply) => return reply,
+                Err(wanted) => *wanted,
+            };
+            let timeout = call.timeout;
+            let answer = tokio::time::timeout(timeout, webhooks(call)).await;
+            let answer = answer.unwrap_or(Err(WebhookFault::Timeout));
+            known = used;
+            known.push(Known::new(question, answer));
+        }
+    }
+
+    /// Serves a request with the answers of webhooks that are known; the error is the next call to be made.
+    fn attempt(
+        &self,
+        request: &Incoming,
+        user: Option<&User>,
+        known: Vec<Known>,
+    ) -> Result<Reply, Box<Wanted>> {
+        let now = self.0.clock.now();
+        let mut core = self.core();
+        if known.len() < limits::WEBHOOK_CALLS {
+            core.attempt = Attempt::with(known);
+        }
+        let reply = dispatch::serve(&mut core, request, user, now);
+        let attempt = std::mem::take(&mut core.attempt);
+        let state = (core.epoch, core.revision());
+        drop(core);
+        self.announce(state);
+        match attempt.into_wanted() {
+            Some(wanted) => Err(Box::new(wanted)),
+            None => Ok(reply),
+        }
     }
 
     fn announce(&self, state: (u64, u64)) {

@@ -125,12 +125,7 @@ pub(crate) fn validate(
         })
         .collect();
     if resource.is("apiextensions.k8s.io", "customresourcedefinitions") && subresource.is_empty() {
-        let known = old.is_some_and(|old| old.pointer("/spec/versions") == new.pointer("/spec/versions"));
-        causes.extend(if known {
-            Vec::new()
-        } else {
-            custom::check_definition(new)
-        });
+        causes.extend(custom::check_definition(new, old));
     }
     if let Model::Custom(_, version) = &resource.model {
         let types = type_causes(resource, new);
@@ -190,9 +185,13 @@ const CUSTOM_CLUSTER: Kind = Kind {
 
 /// Warnings about an accepted object.
 pub(crate) fn warnings(resource: &Resource, new: &Value, old: Option<&Value>) -> Vec<String> {
-    resource
+    let mut warnings = resource
         .kind_model()
-        .map_or_else(Vec::new, |kind| kinds::warnings(kind, new, old))
+        .map_or_else(Vec::new, |kind| kinds::warnings(kind, new, old));
+    if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
+        warnings.extend(custom::definition_warnings(new, old));
+    }
+    warnings
 }
 
 /// The warning that every request to a deprecated version gets.
@@ -223,6 +222,8 @@ pub(crate) fn storage_prefix(group: &str, resource: &str) -> String {
         ("", "replicationcontrollers") => "controllers".to_owned(),
         ("networking.k8s.io", "ingresses") => "ingress".to_owned(),
         ("policy", "poddisruptionbudgets") => "poddisruptionbudgets".to_owned(),
+        // Servers behind the main one keep the group in their keys.
+        ("apiextensions.k8s.io" | "apiregistration.k8s.io", resource) => format!("{group}/{resource}"),
         (group, resource) if group.is_empty() || !group.contains('.') || group.ends_with(".k8s.io") => {
             resource.to_owned()
         }

@@ -118,6 +118,15 @@ fn check_scalar(scalar: Scalar, value: &Value) -> Result<(), Leaf> {
     }
 }
 
+fn is_raw(schema: &Schema, ty: Ty) -> bool {
+    match ty {
+        Ty::Node(id) => schema
+            .spelling(id)
+            .is_some_and(|spelling| spelling.ends_with("RawExtension")),
+        Ty::Deduced | Ty::Atomic => false,
+    }
+}
+
 enum Step<'a> {
     Field(&'a str),
     Element(PathElement),
@@ -172,6 +181,8 @@ impl<'a> Walker<'a> {
             return self.report("exceeded max depth".to_owned());
         }
         match shape(self.schema, ty, Some(value)) {
+            // A raw extension is one leaf, whatever it holds.
+            Shape::Scalar(Scalar::Untyped) if is_raw(self.schema, ty) => {}
             Shape::Scalar(scalar) => {
                 if let Err(kind) = check_scalar(scalar, value) {
                     self.report(kind.complain(&self.shown(value)));

@@ -8,6 +8,7 @@ mod bootstrap;
 mod limits;
 mod network;
 mod real;
+mod webhooks;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -17,6 +18,8 @@ use git_server::GitServer;
 use jiff::Timestamp;
 use kubelet::{Behaviours, Control, Launcher, Node, POD_NETWORK};
 use tokio::task::JoinSet;
+
+use self::webhooks::Hooked;
 
 pub use network::Network;
 pub use real::{Real, RealConfig};
@@ -72,6 +75,7 @@ pub struct World {
     pub behaviours: Behaviours,
     seed: Seed,
     tasks: JoinSet<()>,
+    _webhooks: Hooked,
 }
 
 /// What a component needs from the world, to make its [`Edges`] when its pod starts.
@@ -96,6 +100,7 @@ impl World {
         let api = bootstrap::server(&config.minor, clock, config.seed, config.openshift);
         let git = GitServer::new()?;
         let net = Network::new(api.clone());
+        let webhooks = Hooked::new(&api, net.client());
         net.add_host(GIT_HOST, 80, git.service());
         Ok(Self {
             api,
@@ -105,6 +110,7 @@ impl World {
             behaviours: Behaviours::default(),
             seed: config.seed,
             tasks: JoinSet::new(),
+            _webhooks: webhooks,
         })
     }
 

@@ -15,6 +15,42 @@ pub(super) fn mutate(call: &mut Call<'_>, pod: &mut Value) -> Outcome<()> {
     priority(call, pod)
 }
 
+/// Annotations about AppArmor become fields, unless the pod as a whole says the same.
+pub(super) fn profile(pod: &mut Value) {
+    const PREFIX: &str = "container.apparmor.security.beta.kubernetes.io/";
+    if pod.pointer("/spec/os/name").and_then(Value::as_str) == Some("windows") {
+        return;
+    }
+    let annotations = manifest::object::annotations(pod).cloned().unwrap_or_default();
+    let of_pod = pod.pointer("/spec/securityContext/appArmorProfile").cloned();
+    for list in ["initContainers", "containers"] {
+        let containers = pod
+            .get_mut("spec")
+            .and_then(|spec| spec.get_mut(list))
+            .and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            let name = container["name"].as_str().unwrap_or_default();
+            let said = annotations
+                .get(&format!("{PREFIX}{name}"))
+                .and_then(Value::as_str);
+            let field = match said {
+                Some("unconfined") => json!({"type": "Unconfined"}),
+                Some("runtime/default") => json!({"type": "RuntimeDefault"}),
+                Some(other) => match other.strip_prefix("localhost/").filter(|file| !file.is_empty()) {
+                    Some(file) => json!({"type": "Localhost", "localhostProfile": file}),
+                    None => continue,
+                },
+                None => continue,
+            };
+            let own = container.pointer("/securityContext/appArmorProfile");
+            if own.is_none() && of_pod.as_ref() != Some(&field) {
+                manifest::object::map_at(container, &["securityContext"])
+                    .insert("appArmorProfile".into(), field);
+            }
+        }
+    }
+}
+
 fn account(call: &mut Call<'_>, pod: &mut Value) -> Outcome<()> {
     const MIRROR: &str = "kubernetes.io/config.mirror";
     if manifest::object::annotation(pod, MIRROR).is_some() {
@@ -117,7 +153,7 @@ fn mount_token(call: &mut Call<'_>, pod: &mut Value) {
 }
 
 /// Pods leave broken nodes after five minutes.
-fn tolerate(pod: &mut Value) {
+pub(super) fn tolerate(pod: &mut Value) {
     let spec = manifest::object::map_at(pod, &["spec"]);
     let own = spec
         .get("tolerations")

@@ -97,11 +97,28 @@ impl Actor {
         self.call(core, "PUT", &path, "application/json", object)
     }
 
+    /// Applies a configuration in the name of a field manager.
+    pub(crate) fn apply(&self, core: &mut Core, path: &str, manager: &str, body: &Value) -> bool {
+        let query = Query::parse(&format!("fieldManager={manager}&force=true"));
+        self.send(core, "PATCH", (path, query), "application/apply-patch+yaml", body)
+    }
+
     fn call(&self, core: &mut Core, method: &str, path: &str, content_type: &str, body: &Value) -> bool {
+        self.send(core, method, (path, Query::default()), content_type, body)
+    }
+
+    fn send(
+        &self,
+        core: &mut Core,
+        method: &str,
+        (path, query): (&str, Query),
+        content_type: &str,
+        body: &Value,
+    ) -> bool {
         let request = Incoming {
             method: method.to_owned(),
             path: path.to_owned(),
-            query: Query::default(),
+            query,
             headers: vec![
                 ("user-agent".to_owned(), self.agent.to_owned()),
                 ("content-type".to_owned(), content_type.to_owned()),

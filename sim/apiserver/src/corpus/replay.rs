@@ -25,7 +25,8 @@ struct Run {
     server: ApiServer,
     /// The controllers beside the server, if someone brought them.
     beside: Option<Box<dyn Environment>>,
-    /// Moves by the sleeps of the case, so that a replay is the same on any machine.
+    /// Moves by the sleeps of the case, so that a replay is the same on any machine. It starts on the day of the
+    /// recordings: some of their texts are spans up to it.
     now: Timestamp,
     known: Known,
     bindings: Bindings,
@@ -50,7 +51,7 @@ pub(super) fn case(
     let case = &recorded.value;
     let environment = case["environment"].as_str().unwrap_or("bare");
     let rng = Seed(1).derive("corpus").rng();
-    let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000);
+    let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(498_732);
     let mut beside = environments.start(environment, now);
     let clock = beside
         .as_ref()
@@ -223,7 +224,10 @@ impl Run {
         let incoming = crate::request::Incoming {
             method: "POST".to_owned(),
             path,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            headers: vec![
+                ("content-type".to_owned(), "application/json".to_owned()),
+                ("user-agent".to_owned(), "vectors/1.0".to_owned()),
+            ],
             body: object.to_string().into(),
             ..crate::request::Incoming::default()
         };
@@ -331,7 +335,7 @@ impl Run {
                 .watches
                 .get_mut(id)
                 .ok_or_else(|| format!(" no watch {id}"))?;
-            events.extend(open.take());
+            events.extend(open.take(self.now));
             if open.is_over() || self.now >= deadline || settled {
                 break open.is_over();
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::{Number, Value};
 
-use super::{formats, lists};
+use super::{definition::known_format, formats, gopattern, lists, rules::correlated};
 use crate::failure::Cause;
 
 /// The patterns of a schema, compiled once.
@@ -17,7 +17,7 @@ pub(crate) fn patterns(schema: &Value, into: &mut Patterns) {
         Value::Object(members) => {
             if let Some(text) = members.get("pattern").and_then(Value::as_str) {
                 into.entry(text.to_owned())
-                    .or_insert_with(|| Regex::new(text).ok());
+                    .or_insert_with(|| gopattern::compile(text));
             }
             members.values().for_each(|member| patterns(member, into));
         }
@@ -26,14 +26,21 @@ pub(crate) fn patterns(schema: &Value, into: &mut Patterns) {
     }
 }
 
-/// Everything about `value` that the schema does not allow. `prefix` is put before fields, not before texts.
-pub(crate) fn check(schema: &Value, patterns: &Patterns, value: &Value, prefix: &str) -> Vec<Cause> {
+/// Everything about `value` that the schema does not allow and did not find in `old` already. `prefix` is put before
+/// fields, not before texts.
+pub(crate) fn check(
+    schema: &Value,
+    patterns: &Patterns,
+    value: &Value,
+    old: Option<&Value>,
+    prefix: &str,
+) -> Vec<Cause> {
     let mut judge = Judge {
         patterns,
         prefix,
         causes: Vec::new(),
     };
-    judge.value(schema, value, "");
+    judge.value(schema, value, old, "");
     judge.causes
 }
 
@@ -116,7 +123,17 @@ impl Judge<'_> {
         });
     }
 
-    fn value(&mut self, schema: &Value, value: &Value, path: &str) {
+    /// A value and, of the object it is to replace, what is there now.
+    fn value(&mut self, schema: &Value, value: &Value, old: Option<&Value>, path: &str) {
+        let before = self.causes.len();
+        self.keywords(schema, value, old, path);
+        // What was wrong before and did not change is let be.
+        if self.causes.len() > before && old == Some(value) {
+            self.causes.truncate(before);
+        }
+    }
+
+    fn keywords(&mut self, schema: &Value, value: &Value, old: Option<&Value>, path: &str) {
         let fits = self.is_of_type(schema, value, path);
         if value.is_null() {
             return;
@@ -132,11 +149,11 @@ impl Judge<'_> {
             self.number(schema, number, path);
         }
         if let Value::Array(items) = value {
-            self.items(schema, items, path);
+            self.items(schema, items, old, path);
         }
         self.one_of_values(schema, value, path);
         if let Value::Object(members) = value {
-            self.members(schema, members, path);
+            self.members(schema, members, old, path);
         }
     }
 
@@ -159,10 +176,6 @@ impl Judge<'_> {
         };
         let detail = format!("Invalid value: \"{own}\": {path} in body must be of type {wanted}: \"{own}\"");
         self.push("FieldValueTypeInvalid", path, detail);
-        if wanted == "integer" && own == "number" {
-            let detail = format!("Checked value must be of type integer (default format) in {path}");
-            self.general(&detail);
-        }
         false
     }
 
@@ -191,7 +204,8 @@ impl Judge<'_> {
         let Some(format) = schema.get("format").and_then(Value::as_str) else {
             return;
         };
-        if formats::fits(format, text) {
+        let kind = schema.get("type").and_then(Value::as_str).unwrap_or_default();
+        if !known_format(kind, format) || formats::fits(format, text) {
             return;
         }
         let shown = crate::gojson::quote(text);
@@ -202,6 +216,7 @@ impl Judge<'_> {
     fn number(&mut self, schema: &Value, own: &Number, path: &str) {
         let value = own.as_f64().unwrap_or_default();
         let shown = own.to_string();
+        self.range(schema, own, path);
         if let Some(factor) = number(schema, "multipleOf").filter(|factor| *factor > 0.0) {
             let ratio = value / factor;
             if (ratio - ratio.round()).abs() > 1e-9 {
@@ -244,10 +259,34 @@ impl Judge<'_> {
         }
     }
 
-    fn items(&mut self, schema: &Value, items: &[Value], path: &str) {
+    /// Whether the number is one of its type and format.
+    fn range(&mut self, schema: &Value, own: &Number, path: &str) {
+        if schema.get("type").and_then(Value::as_str) != Some("integer") {
+            return;
+        }
+        let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
+        let whole = own
+            .as_f64()
+            .filter(|own| own.fract() == 0.0 && own.abs() < 9.3e18);
+        let fits = match format {
+            "int32" => whole.is_some_and(|own| (-2_147_483_648.0..=2_147_483_647.0).contains(&own)),
+            _ => own.is_i64() || own.is_f64() && whole.is_some(),
+        };
+        if fits {
+            return;
+        }
+        let form = match format {
+            "int32" | "int64" => format!("with format {format}"),
+            _ => "(default format)".to_owned(),
+        };
+        self.general(&format!("Checked value must be of type integer {form} in {path}"));
+    }
+
+    fn items(&mut self, schema: &Value, items: &[Value], old: Option<&Value>, path: &str) {
         if let Some(rule) = schema.get("items") {
             for (at, item) in items.iter().enumerate() {
-                self.value(rule, item, &format!("{path}[{at}]"));
+                let before = correlated(schema, item, old);
+                self.value(rule, item, before, &format!("{path}[{at}]"));
             }
         }
         let length = items.len();
@@ -296,7 +335,13 @@ impl Judge<'_> {
         self.push("FieldValueNotSupported", path, message);
     }
 
-    fn members(&mut self, schema: &Value, members: &serde_json::Map<String, Value>, path: &str) {
+    fn members(
+        &mut self,
+        schema: &Value,
+        members: &serde_json::Map<String, Value>,
+        old: Option<&Value>,
+        path: &str,
+    ) {
         let below = |name: &str| {
             if path.is_empty() {
                 name.to_owned()
@@ -324,7 +369,9 @@ impl Judge<'_> {
         for (name, member) in members {
             let known = properties.and_then(|properties| properties.get(name));
             if let Some(rule) = known.or(rest) {
-                self.value(rule, member, &below(name));
+                let typed = path.is_empty() && ["apiVersion", "kind"].contains(&name.as_str());
+                let before = old.and_then(|old| old.get(name)).filter(|_| !typed);
+                self.value(rule, member, before, &below(name));
             }
         }
         for name in schema
@@ -347,7 +394,7 @@ impl Judge<'_> {
             prefix: self.prefix,
             causes: Vec::new(),
         };
-        judge.value(schema, value, path);
+        judge.value(schema, value, None, path);
         judge.causes
     }
 
@@ -419,10 +466,17 @@ fn plural(count: usize) -> &'static str {
 }
 
 /// Rules beyond the schema proper: embedded resources, sets and keyed lists.
-pub(crate) fn check_structure(schema: &Value, value: &Value) -> Vec<Cause> {
+pub(crate) fn check_structure(schema: &Value, value: &Value, old: Option<&Value>) -> Vec<Cause> {
     let mut causes = Vec::new();
     lists::embedded(schema, value, "", &mut causes);
-    lists::unique(schema, value, "", &mut causes);
+    // An object that had doubles already may keep them.
+    let mut before = Vec::new();
+    if let Some(old) = old {
+        lists::unique(schema, old, "", &mut before);
+    }
+    if before.is_empty() {
+        lists::unique(schema, value, "", &mut causes);
+    }
     causes
 }
 

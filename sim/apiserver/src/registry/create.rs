@@ -46,6 +46,7 @@ impl Call<'_> {
             return Err(self.invalid(&object, &causes));
         }
         self.warnings.extend(strategy::warnings(&resource, &object, None));
+        admission::settle(self, &mut object);
         admission::validate(self, &object, None)?;
         admission::allocate(self, &mut object, None)?;
         let key = Key::new(
@@ -55,6 +56,7 @@ impl Call<'_> {
         if let Some(existing) = self.core.stored(&resource.table, &key) {
             return Err(self.exists(&existing));
         }
+        self.convertible(&object, &resource.storage)?;
         if self.dry_run {
             // What the stored version does not know is lost in a dry run too.
             return Ok(view(&resource, &Arc::new(stored_form(&resource, object))));

@@ -93,6 +93,7 @@ impl Call<'_> {
         if object == **live {
             return Ok(Arc::clone(live));
         }
+        self.convertible(&object, &resource.storage)?;
         if self.dry_run {
             return Ok(view(&resource, &Arc::new(stored_form(&resource, object))));
         }

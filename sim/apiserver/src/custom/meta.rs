@@ -1,0 +1,88 @@
+//! Metadata within custom objects, which has the one type all metadata has.
+
+use serde_json::{Map, Value};
+
+use crate::kinds;
+
+/// Members that are not kept empty.
+const EMPTY: [&str; 5] = [
+    "labels",
+    "annotations",
+    "finalizers",
+    "ownerReferences",
+    "managedFields",
+];
+
+/// Drops what metadata does not keep.
+fn tidy(metadata: &mut Map<String, Value>) {
+    metadata.retain(|name, value| match value {
+        Value::Null => false,
+        Value::Array(items) => !(items.is_empty() && EMPTY.contains(&name.as_str())),
+        Value::Object(members) => !(members.is_empty() && EMPTY.contains(&name.as_str())),
+        _ => true,
+    });
+}
+
+/// Tidies the metadata of an object.
+pub(super) fn tidy_root(object: &mut Value) {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        tidy(metadata);
+    }
+}
+
+/// Gives the metadata of embedded resources its form, or says where it has another.
+pub(crate) fn coerce(schema: &Value, object: &mut Value) -> Result<(), String> {
+    walk(schema, object, "")
+}
+
+fn walk(schema: &Value, value: &mut Value, path: &str) -> Result<(), String> {
+    match value {
+        Value::Object(members) => {
+            if schema.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true))
+                && let Some(metadata) = members.get_mut("metadata")
+            {
+                embedded(metadata, &format!("{path}.metadata"))?;
+            }
+            let properties = schema.get("properties").and_then(Value::as_object);
+            let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
+            for (name, member) in members {
+                let known = properties.and_then(|properties| properties.get(name));
+                let path = match (known, path.is_empty()) {
+                    (Some(_), true) => name.clone(),
+                    (Some(_), false) => format!("{path}.{name}"),
+                    (None, _) => format!("{path}[{name}]"),
+                };
+                if let Some(inner) = known.or(rest) {
+                    walk(inner, member, &path)?;
+                }
+            }
+            Ok(())
+        }
+        Value::Array(items) => {
+            let Some(inner) = schema.get("items") else {
+                return Ok(());
+            };
+            for (at, item) in items.iter_mut().enumerate() {
+                walk(inner, item, &format!("{path}[{at}]"))?;
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn embedded(metadata: &mut Value, path: &str) -> Result<(), String> {
+    // Any kind's metadata will do.
+    let Some(kind) = kinds::find_kind("", "v1", "ConfigMap") else {
+        return Ok(());
+    };
+    let whole = serde_json::json!({ "metadata": metadata });
+    if let Some(problem) = kinds::mismatch(kind, &whole) {
+        let problem = problem.replace("ObjectMeta.metadata.", "ObjectMeta.");
+        return Err(format!("{path}: Invalid value: {metadata}: {problem}"));
+    }
+    if let Some(members) = metadata.as_object_mut() {
+        tidy(members);
+    }
+    Ok(())
+}

@@ -193,14 +193,13 @@ impl ApiServer {
         body: Option<&Value>,
     ) -> (u16, Value) {
         let agent = user.name.replace('/', "-");
-        self.call_by(&agent, user, method, path, content_type, body)
+        self.call_by((&agent, user), method, path, content_type, body)
     }
 
     /// The same by a program that calls itself `agent`, after which the fields that it writes are said to be managed.
     pub fn call_by(
         &self,
-        agent: &str,
-        user: &User,
+        (agent, user): (&str, &User),
         method: &str,
         path: &str,
         content_type: &str,

@@ -240,7 +240,7 @@ impl Actor {
         body: Option<&Value>,
     ) -> Result<Value, Refused> {
         let Identity { user, agent, .. } = &self.identity;
-        let (code, answer) = self.api.call_by(agent, user, method, path, content_type, body);
+        let (code, answer) = self.api.call_by((agent, user), method, path, content_type, body);
         if code < 400 {
             return Ok(answer);
         }

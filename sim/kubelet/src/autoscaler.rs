@@ -42,7 +42,6 @@ pub(crate) fn reconcile(actor: &Actor, scaler: &Arc<Value>) -> Again {
             format!("{plural}.{group}")
         };
         let error = format!("{qualified} {name:?} not found");
-        tell(actor, scaler, "FailedGetScale", &error);
         let text = format!("the HPA controller was unable to get the target's current scale: {error}");
         set(
             actor,
@@ -52,7 +51,10 @@ pub(crate) fn reconcile(actor: &Actor, scaler: &Arc<Value>) -> Again {
             "FailedGetScale",
             &text,
         );
-        actor.set_status(AUTOSCALERS, scaler, status);
+        if scaler.get("status") != Some(&status) {
+            tell(actor, scaler, "FailedGetScale", &error);
+            actor.set_status(AUTOSCALERS, scaler, status);
+        }
         return Again::After(PERIOD);
     };
     let replicas = owned::spec_count(&target, "replicas", 1);
@@ -65,6 +67,7 @@ pub(crate) fn reconcile(actor: &Actor, scaler: &Arc<Value>) -> Again {
         "SucceededGetScale",
         text,
     );
+    let mut told = Vec::new();
     if replicas == 0 {
         let text = "scaling is disabled since the replica count of the target is zero";
         set(
@@ -76,18 +79,29 @@ pub(crate) fn reconcile(actor: &Actor, scaler: &Arc<Value>) -> Again {
             text,
         );
     } else if let Some(metric) = owned::list(scaler, "/spec/metrics").first() {
-        judge_metric(actor, scaler, &mut status, metric);
+        told = judge_metric(actor, scaler, &mut status, metric);
     }
     if replicas > 0 {
         status["currentReplicas"] = json!(replicas);
         let metrics = owned::list(scaler, "/spec/metrics").len();
         status["currentMetrics"] = json!(vec![json!({"type": ""}); metrics]);
     }
-    actor.set_status(AUTOSCALERS, scaler, status);
+    if scaler.get("status") != Some(&status) {
+        for (reason, text) in told {
+            tell(actor, scaler, reason, &text);
+        }
+        actor.set_status(AUTOSCALERS, scaler, status);
+    }
     Again::Never
 }
 
-fn judge_metric(actor: &Actor, scaler: &Value, status: &mut Value, metric: &Value) {
+/// Notes that a metric is not to be had; the answer is what there is to tell of it.
+fn judge_metric(
+    actor: &Actor,
+    scaler: &Value,
+    status: &mut Value,
+    metric: &Value,
+) -> Vec<(&'static str, String)> {
     let resource = owned::text(metric, "/resource/name");
     let utilization = owned::text(metric, "/resource/target/type") == "Utilization";
     let (reason, error, context) = match owned::text(metric, "/type") {
@@ -117,12 +131,12 @@ fn judge_metric(actor: &Actor, scaler: &Value, status: &mut Value, metric: &Valu
             (reason, error, context)
         }
     };
-    tell(actor, scaler, reason, &error);
     let total = owned::list(scaler, "/spec/metrics").len();
-    let text = format!("invalid metrics ({total} invalid out of {total}), first error is: {context}{error}");
-    tell(actor, scaler, "FailedComputeMetricsReplicas", &text);
+    let summary =
+        format!("invalid metrics ({total} invalid out of {total}), first error is: {context}{error}");
     let text = format!("the HPA was unable to compute the replica count: {error}");
     set(actor, status, "ScalingActive", "False", reason, &text);
+    vec![(reason, error), ("FailedComputeMetricsReplicas", summary)]
 }
 
 fn tell(actor: &Actor, scaler: &Value, reason: &str, text: &str) {

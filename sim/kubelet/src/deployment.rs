@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     actor::{Actor, EventKind},
     driver::Again,
-    owned,
+    hash, owned,
     resources::{DEPLOYMENTS, PODS, REPLICA_SETS},
 };
 
@@ -85,9 +85,18 @@ impl Rollout<'_> {
         let mut sets = owned::claimed(self.actor, REPLICA_SETS, DEPLOYMENTS, &self.deployment);
         sets.sort_by(|a, b| revision::age(a).cmp(&revision::age(b)));
         let template = self.deployment.pointer("/spec/template");
+        let collisions = self
+            .deployment
+            .pointer("/status/collisionCount")
+            .and_then(Value::as_u64);
+        let hash = hash::template(template.unwrap_or(&Value::Null), collisions);
         let at = sets
             .iter()
-            .position(|set| Some(&revision::template_without_hash(set)) == template);
+            .position(|set| Some(&revision::template_without_hash(set)) == template)
+            .or_else(|| {
+                sets.iter()
+                    .position(|set| object::label(set, HASH) == Some(&hash))
+            });
         self.new = at.map(|at| sets.remove(at));
         self.old = sets;
     }

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::{
     Config, Control, Parts,
+    limits::LOOKS_PER_INSTANT,
     machines::Machines,
     manager::Manager,
     owned,
@@ -56,6 +57,9 @@ const MOST_BACKOFF: Duration = Duration::from_secs(1000);
 
 /// Changes of a Job's pods, and of its status, are looked at together after this.
 const JOB_BATCH: Duration = Duration::from_secs(1);
+
+/// The wait of an object that finds no rest.
+const REST: Duration = Duration::from_secs(1);
 
 /// The kinds that are looked at; the first of equal names wins.
 const KINDS: [Resource; 18] = [
@@ -164,6 +168,8 @@ pub(crate) struct Driver {
     queue: Queue,
     manager: Option<Manager>,
     machines: Option<Machines>,
+    /// How often each object was looked at in the present instant.
+    looks: (Timestamp, BTreeMap<Key, u32>),
     /// Generations of Jobs as last seen: only a new one is looked at without delay.
     generations: BTreeMap<Key, i64>,
 }
@@ -178,6 +184,7 @@ impl Driver {
             api,
             config,
             queue: Queue::default(),
+            looks: (Timestamp::UNIX_EPOCH, BTreeMap::new()),
             generations: BTreeMap::new(),
         }
     }
@@ -279,7 +286,7 @@ impl Driver {
             self.take_relations(resource, item, change.kind);
         }
         if let Some(machines) = &self.machines {
-            self.queue.ready.extend(machines.concerned(resource, item));
+            self.queue.ready.extend(machines.concerned(resource));
         }
     }
 
@@ -354,7 +361,23 @@ impl Driver {
         }
     }
 
+    /// Whether an object was looked at so often in one instant that someone must be undoing what another does. Time
+    /// has to pass then, so that a virtual clock does not stand still for ever.
+    fn is_restless(&mut self, key: &Key) -> bool {
+        let now = self.now();
+        if self.looks.0 != now {
+            self.looks = (now, BTreeMap::new());
+        }
+        let looks = self.looks.1.entry(key.clone()).or_default();
+        *looks += 1;
+        *looks > LOOKS_PER_INSTANT
+    }
+
     fn reconcile(&mut self, key: &Key) {
+        if self.is_restless(key) {
+            let now = self.now();
+            return self.queue.again(key, Again::After(REST), now);
+        }
         let Some(item) = self.api.get(&key.resource.gvr(), &key.namespace, &key.name) else {
             self.queue.forget(key);
             if let Some(manager) = &mut self.manager {

@@ -34,6 +34,8 @@ struct Look<'a> {
     pods: Vec<Arc<Value>>,
     /// The status that is being worked out.
     status: Map<String, Value>,
+    /// Uids of the pods that this look deleted.
+    stopped: Vec<String>,
 }
 
 /// Whether a Job has ended, and when.
@@ -44,7 +46,8 @@ pub(crate) fn finished(job: &Value) -> Option<&Map<String, Value>> {
     })
 }
 
-pub(crate) fn reconcile(actor: &Actor, job: &Arc<Value>) -> Again {
+/// Takes a Job one step further; `expiry` deletes finished ones.
+pub(crate) fn reconcile(actor: &Actor, expiry: &Actor, job: &Arc<Value>) -> Again {
     let mut look = Look {
         actor,
         job: Arc::clone(job),
@@ -54,10 +57,11 @@ pub(crate) fn reconcile(actor: &Actor, job: &Arc<Value>) -> Again {
             .and_then(Value::as_object)
             .cloned()
             .unwrap_or_default(),
+        stopped: Vec::new(),
     };
     if finished(job).is_some() {
         look.release(|_| true);
-        return look.expire();
+        return look.expire(expiry);
     }
     if owned::is_deleting(job) {
         look.release(|pod| owned::is_gone(pod));
@@ -94,9 +98,14 @@ impl Look<'_> {
         self.pods.iter().filter(living).cloned().collect()
     }
 
+    /// Pods on their way out, those among them that were deleted just now.
     fn terminating(&self) -> usize {
-        let going = |pod: &&Arc<Value>| owned::is_deleting(pod) && !owned::is_over(pod) && is_tracked(pod);
-        self.pods.iter().filter(going).count()
+        let going = |pod: &&Arc<Value>| {
+            owned::is_deleting(pod)
+                && !owned::is_over(pod)
+                && !self.stopped.iter().any(|uid| uid == object::uid(pod))
+        };
+        self.pods.iter().filter(going).count() + self.stopped.len()
     }
 
     /// Whether a pod counts as failed.
@@ -130,11 +139,11 @@ impl Look<'_> {
         }
         let succeeded = self.count("succeeded") + self.untracked_count(true);
         let failed = self.count("failed") + self.untracked_count(false);
-        let mut verdict = self.verdict(succeeded, failed);
+        let mut verdict = self.verdict(failed);
         let mut again = Again::Never;
         let mut refused = false;
         if verdict.is_some() {
-            self.stop(self.active());
+            self.stop(self.active(), true);
         } else {
             match self.manage(succeeded) {
                 Ok(wait) => again = wait,

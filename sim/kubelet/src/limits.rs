@@ -17,3 +17,6 @@ pub(crate) const CRON_DAYS: usize = 366 * 9;
 
 /// Nodes of one cluster.
 pub(crate) const NODES: usize = 1000;
+
+/// Looks at one object in one instant of virtual time.
+pub(crate) const LOOKS_PER_INSTANT: u32 = 2000;

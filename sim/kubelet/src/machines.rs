@@ -94,8 +94,8 @@ impl Machines {
         }
     }
 
-    /// What a change of another object concerns.
-    pub(crate) fn concerned(&self, resource: Resource, _item: &Value) -> Vec<Key> {
+    /// What a change of an object of this kind concerns beside the object: pods that wait for a node.
+    pub(crate) fn concerned(&self, resource: Resource) -> Vec<Key> {
         if resource != NODES {
             return Vec::new();
         }

@@ -1,8 +1,9 @@
 //! kube-controller-manager: which controller looks at which kind, and under which name it acts.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use apiserver::{ApiServer, User};
+use jiff::Timestamp;
 use manifest::object;
 use serde_json::{Value, json};
 
@@ -29,6 +30,7 @@ pub(crate) struct Manager {
     stateful_sets: Actor,
     daemon_sets: Actor,
     jobs: Actor,
+    expiry: Actor,
     cron_jobs: Actor,
     pods: Actor,
     nodes: Actor,
@@ -43,6 +45,8 @@ pub(crate) struct Manager {
     ingresses: Actor,
     storage: volumes::Hands,
     triggers: Triggers,
+    /// Nodes seen first at these times, by uid.
+    new_nodes: BTreeMap<String, Timestamp>,
     /// Whether the outside world gives addresses: there is a cloud beside the nodes.
     cloud: bool,
 }
@@ -76,6 +80,7 @@ impl Manager {
             stateful_sets: same("statefulset-controller"),
             daemon_sets: act("daemon-set-controller", "daemonset-controller"),
             jobs: same("job-controller"),
+            expiry: same("ttl-after-finished-controller"),
             cron_jobs: same("cronjob-controller"),
             pods: same("pod-garbage-collector"),
             nodes: act("ttl-controller", "ttl-controller"),
@@ -97,6 +102,7 @@ impl Manager {
                 volume_keeper: same("pv-protection-controller"),
             },
             triggers: Triggers::default(),
+            new_nodes: BTreeMap::new(),
             cloud: config.cloud,
         }
     }
@@ -108,9 +114,10 @@ impl Manager {
             REPLICA_SETS => replicaset::reconcile(&self.replica_sets, item),
             STATEFUL_SETS => statefulset::reconcile(&self.stateful_sets, item),
             DAEMON_SETS => daemonset::reconcile(&self.daemon_sets, item),
-            JOBS => job::reconcile(&self.jobs, item),
+            JOBS => job::reconcile(&self.jobs, &self.expiry, item),
             CRON_JOBS => cronjob::reconcile(&self.cron_jobs, item),
             AUTOSCALERS => autoscaler::reconcile(&self.autoscalers, item),
+            NODES => self.note_lifetime(item),
             _ => {
                 self.look(resource, item);
                 Again::Never
@@ -134,7 +141,6 @@ impl Manager {
                 podgc::release(&self.jobs, item);
                 podgc::reconcile(&self.pods, item);
             }
-            NODES => self.note_lifetime(item),
             SERVICES => {
                 if owned::is_deleting(item) {
                     self.triggers.forget(object::uid(item));
@@ -156,12 +162,23 @@ impl Manager {
         }
     }
 
-    /// Notes for how long a kubelet may remember what it was told: in a small cluster not at all.
-    fn note_lifetime(&self, node: &Value) {
+    /// Notes for how long a kubelet may remember what it was told: in a small cluster not at all. The first look at a
+    /// node waits a moment, as the genuine one comes after its client's next writes.
+    fn note_lifetime(&mut self, node: &Value) -> Again {
         const LIFETIME: &str = "node.alpha.kubernetes.io/ttl";
-        if object::annotation(node, LIFETIME).is_none() {
-            let patch = json!({"metadata": {"annotations": {LIFETIME: "0"}}});
-            let _ = self.nodes.patch(NODES, node, &patch);
+        const MOMENT: Duration = Duration::from_millis(100);
+        if object::annotation(node, LIFETIME).is_some() {
+            self.new_nodes.remove(object::uid(node));
+            return Again::Never;
         }
+        let now = self.nodes.clock.now();
+        let first = *self.new_nodes.entry(object::uid(node).to_owned()).or_insert(now);
+        let left = MOMENT.saturating_sub(self.nodes.clock.since(first));
+        if !left.is_zero() {
+            return Again::After(left);
+        }
+        let patch = json!({"metadata": {"annotations": {LIFETIME: "0"}}});
+        let _ = self.nodes.patch(NODES, node, &patch);
+        Again::Never
     }
 }

@@ -1,6 +1,6 @@
 //! ReplicaSets keep their number of pods.
 
-use std::sync::Arc;
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use manifest::{labels::Selector, object};
 use serde_json::{Map, Value, json};
@@ -46,7 +46,8 @@ fn manage(actor: &Actor, set: &Value, active: &mut Vec<Arc<Value>>) -> Result<()
         }
     } else if active.len() > wanted {
         let mut order = active.clone();
-        order.sort_by(|a, b| rank(a, &order_nodes(active)).cmp(&rank(b, &order_nodes(active))));
+        let nodes = crowds(active);
+        order.sort_by_cached_key(|pod| rank(pod, &nodes));
         let surplus = active.len() - wanted;
         for pod in order.iter().take(surplus) {
             delete_pod(actor, REPLICA_SETS, set, pod);
@@ -57,8 +58,8 @@ fn manage(actor: &Actor, set: &Value, active: &mut Vec<Arc<Value>>) -> Result<()
 }
 
 /// How many pods of the set share each node.
-fn order_nodes(pods: &[Arc<Value>]) -> std::collections::BTreeMap<String, usize> {
-    let mut nodes = std::collections::BTreeMap::new();
+fn crowds(pods: &[Arc<Value>]) -> BTreeMap<String, usize> {
+    let mut nodes = BTreeMap::new();
     for pod in pods {
         *nodes
             .entry(owned::text(pod, "/spec/nodeName").to_owned())
@@ -68,28 +69,20 @@ fn order_nodes(pods: &[Arc<Value>]) -> std::collections::BTreeMap<String, usize>
 }
 
 /// Pods with a smaller rank go first: those that nobody would miss, then the cheap, the crowded and the young.
-fn rank<'a>(
-    pod: &'a Value,
-    nodes: &std::collections::BTreeMap<String, usize>,
-) -> (
-    bool,
-    u8,
-    bool,
-    i64,
-    std::cmp::Reverse<usize>,
-    std::cmp::Reverse<&'a str>,
-    std::cmp::Reverse<usize>,
-    std::cmp::Reverse<(&'a str, u64)>,
-) {
-    use std::cmp::Reverse;
-    let phase = match owned::phase(pod) {
-        "Pending" => 0,
-        "Running" => 2,
-        _ => 1,
-    };
-    let cost = object::annotation(pod, "controller.kubernetes.io/pod-deletion-cost")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_default();
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    placed: bool,
+    phase: u8,
+    ready: bool,
+    cost: i64,
+    crowd: Reverse<usize>,
+    ready_since: Reverse<String>,
+    restarts: Reverse<usize>,
+    created: Reverse<(String, u64)>,
+}
+
+fn rank(pod: &Value, nodes: &BTreeMap<String, usize>) -> Rank {
+    let cost = object::annotation(pod, "controller.kubernetes.io/pod-deletion-cost");
     let node = owned::text(pod, "/spec/nodeName");
     let ready = object::condition(pod, "Ready").filter(|_| owned::is_ready(pod));
     let since = ready
@@ -99,17 +92,22 @@ fn rank<'a>(
         .iter()
         .filter_map(|entry| owned::number(entry, "/restartCount"))
         .max();
-    let age = object::resource_version(pod).parse().unwrap_or_default();
-    (
-        !node.is_empty(),
-        phase,
-        owned::is_ready(pod),
-        cost,
-        Reverse(nodes.get(node).copied().unwrap_or_default()),
-        Reverse(since.unwrap_or_default()),
-        Reverse(restarts.unwrap_or_default()),
-        Reverse((owned::text(pod, "/metadata/creationTimestamp"), age)),
-    )
+    let created = owned::text(pod, "/metadata/creationTimestamp").to_owned();
+    let version = object::resource_version(pod).parse().unwrap_or_default();
+    Rank {
+        placed: !node.is_empty(),
+        phase: match owned::phase(pod) {
+            "Pending" => 0,
+            "Running" => 2,
+            _ => 1,
+        },
+        ready: owned::is_ready(pod),
+        cost: cost.and_then(|text| text.parse().ok()).unwrap_or_default(),
+        crowd: Reverse(nodes.get(node).copied().unwrap_or_default()),
+        ready_since: Reverse(since.unwrap_or_default().to_owned()),
+        restarts: Reverse(restarts.unwrap_or_default()),
+        created: Reverse((created, version)),
+    }
 }
 
 /// Creates a workload's pod and tells of it.

@@ -9,6 +9,7 @@ use super::{DESIRED, HASH, HISTORY, MOST, REVISION, Rollout};
 use crate::{
     hash, owned,
     resources::{DEPLOYMENTS, REPLICA_SETS},
+    status::count,
 };
 
 /// Annotations that describe a Deployment or a set, not what is deployed.
@@ -69,18 +70,17 @@ impl Rollout<'_> {
 
     /// Brings the annotations of the existing new set up to date.
     fn renew(&mut self, set: &Arc<Value>, next: u64) {
-        let minimum = self.deployment.pointer("/spec/minReadySeconds").cloned();
+        let seconds = |item: &Value| owned::spec_count(item, "minReadySeconds", 0);
+        let minimum = seconds(&self.deployment);
         let annotations = self.annotations(Some(set), next);
-        let changed = annotations != object::annotations(set).cloned().unwrap_or_default()
-            || set.pointer("/spec/minReadySeconds") != minimum.as_ref();
+        let changed =
+            annotations != object::annotations(set).cloned().unwrap_or_default() || seconds(set) != minimum;
         if changed {
             let _ = self.actor.update(REPLICA_SETS, set, |body| {
                 object::map_at(body, &["metadata"]).insert("annotations".to_owned(), json!(annotations));
                 let spec = object::map_at(body, &["spec"]);
-                match minimum {
-                    Some(seconds) => spec.insert("minReadySeconds".to_owned(), seconds),
-                    None => spec.remove("minReadySeconds"),
-                };
+                spec.remove("minReadySeconds");
+                count(spec, "minReadySeconds", minimum);
             });
             self.refresh();
         }

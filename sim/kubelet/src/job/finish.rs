@@ -7,7 +7,7 @@ use manifest::object;
 use serde_json::Value;
 
 use super::{Look, Verdict, finished};
-use crate::{driver::Again, owned, resources::JOBS};
+use crate::{actor::Actor, driver::Again, owned, resources::JOBS};
 
 fn failure(reason: &str, message: &str) -> Verdict {
     Verdict {
@@ -19,7 +19,7 @@ fn failure(reason: &str, message: &str) -> Verdict {
 
 impl Look<'_> {
     /// How the Job ends, if its end is decided.
-    pub(super) fn verdict(&self, succeeded: usize, failed: usize) -> Option<Verdict> {
+    pub(super) fn verdict(&self, failed: usize) -> Option<Verdict> {
         for (kind, success) in [("FailureTarget", false), ("SuccessCriteriaMet", true)] {
             if let Some(known) = object::condition(&self.job, kind) {
                 let text = |key: &str| known.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -42,7 +42,7 @@ impl Look<'_> {
             let text = "Job was active longer than specified deadline";
             return Some(failure("DeadlineExceeded", text));
         }
-        self.early_success(succeeded)
+        self.early_success()
     }
 
     /// Containers that restart in place have used the limit up.
@@ -81,7 +81,7 @@ impl Look<'_> {
     }
 
     /// Whether `successPolicy` is met.
-    fn early_success(&self, _succeeded: usize) -> Option<Verdict> {
+    fn early_success(&self) -> Option<Verdict> {
         if !self.is_indexed() {
             return None;
         }
@@ -148,7 +148,7 @@ impl Look<'_> {
     }
 
     /// Deletes a finished Job after `ttlSecondsAfterFinished`.
-    pub(super) fn expire(&self) -> Again {
+    pub(super) fn expire(&self, actor: &Actor) -> Again {
         let Some(seconds) = owned::number(&self.job, "/spec/ttlSecondsAfterFinished") else {
             return Again::Never;
         };
@@ -170,7 +170,7 @@ impl Look<'_> {
             .unwrap_or(jiff::Timestamp::MAX);
         let left = Duration::try_from(due.duration_since(self.actor.clock.now())).unwrap_or_default();
         if left.is_zero() {
-            self.actor.delete(JOBS, &self.job, None);
+            actor.delete(JOBS, &self.job, None);
             return Again::Never;
         }
         Again::After(left)

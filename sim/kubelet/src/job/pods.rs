@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use manifest::object;
 use serde_json::{Value, json};
 
-use super::{Look, TRACKING};
+use super::{Look, TRACKING, release_orphan};
 use crate::{
     driver::Again,
     limits::PODS_PER_PASS,
@@ -35,9 +35,13 @@ fn ended_at(pod: &Value) -> Option<Timestamp> {
 }
 
 impl Look<'_> {
-    /// Deletes pods that nobody waits for any more.
-    pub(super) fn stop(&mut self, pods: Vec<Arc<Value>>) {
+    /// Deletes pods that nobody waits for any more; only those that are `counted` count as failed then.
+    pub(super) fn stop(&mut self, pods: Vec<Arc<Value>>, counted: bool) {
         for pod in pods {
+            if !counted {
+                release_orphan(self.actor, &pod);
+            }
+            self.stopped.push(object::uid(&pod).to_owned());
             delete_pod(self.actor, JOBS, &self.job, &pod);
         }
         self.pods = owned::by(&self.actor.api, crate::resources::PODS, &self.job);
@@ -47,7 +51,7 @@ impl Look<'_> {
     pub(super) fn manage(&mut self, succeeded: usize) -> Result<Again, ()> {
         let active = self.active();
         if self.is_suspended() {
-            self.stop(active);
+            self.stop(active, false);
             return Ok(Again::Never);
         }
         let wanted = match self.completions() {
@@ -57,7 +61,7 @@ impl Look<'_> {
         };
         if active.len() > wanted {
             let surplus = active.len() - wanted;
-            self.stop(active.into_iter().rev().take(surplus).collect());
+            self.stop(active.into_iter().rev().take(surplus).collect(), false);
             return Ok(Again::Never);
         }
         let going = if self.waits_for_end() {

@@ -108,7 +108,11 @@ impl Look<'_> {
 
     /// Takes finished pods into the counts; false if a write was refused.
     fn count_finished(&mut self) -> bool {
-        let tracked: Vec<_> = self.pods.iter().filter(|pod| is_tracked(pod)).cloned().collect();
+        // What was deleted just now is counted when it is looked at again.
+        let earlier = |pod: &&std::sync::Arc<Value>| {
+            is_tracked(pod) && !self.stopped.iter().any(|uid| uid == object::uid(pod))
+        };
+        let tracked: Vec<_> = self.pods.iter().filter(earlier).cloned().collect();
         let (mut good, mut bad, mut ignored) = (Vec::new(), Vec::new(), Vec::new());
         for pod in tracked {
             if owned::phase(&pod) == "Succeeded" {

@@ -8,15 +8,15 @@ use kubelet::{Behaviours, Config, Node};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-pub struct Cluster {
-    pub api: ApiServer,
-    pub clock: Clock,
-    pub behaviours: Behaviours,
+pub(crate) struct Cluster {
+    pub(crate) api: ApiServer,
+    pub(crate) clock: Clock,
+    pub(crate) behaviours: Behaviours,
     _tasks: JoinSet<()>,
 }
 
 impl Cluster {
-    pub fn start(nodes: usize) -> Self {
+    pub(crate) fn start(nodes: usize) -> Self {
         let clock = Clock::starting_at("2024-01-01T00:00:00Z".parse().unwrap());
         let api = ApiServer::new(apiserver::Config {
             minor: "1.36".to_owned(),
@@ -54,11 +54,11 @@ impl Cluster {
         cluster
     }
 
-    pub async fn pass(&self, seconds: u64) {
+    pub(crate) async fn pass(&self, seconds: u64) {
         self.clock.sleep(Duration::from_secs(seconds)).await;
     }
 
-    pub fn create(&self, path: &str, body: Value) -> Value {
+    pub(crate) fn create(&self, path: &str, body: Value) -> Value {
         let (code, answer) = self
             .api
             .call(&User::admin(), "POST", path, "application/json", Some(&body));
@@ -66,27 +66,27 @@ impl Cluster {
         answer
     }
 
-    pub fn patch(&self, path: &str, body: Value) {
+    pub(crate) fn patch(&self, path: &str, body: Value) {
         let kind = "application/merge-patch+json";
         let (code, answer) = self.api.call(&User::admin(), "PATCH", path, kind, Some(&body));
         assert_eq!(code, 200, "{answer:#}");
     }
 
-    pub fn delete(&self, path: &str) {
+    pub(crate) fn delete(&self, path: &str) {
         let (code, answer) = self.api.call(&User::admin(), "DELETE", path, "", None);
         assert_eq!(code, 200, "{answer:#}");
     }
 
-    pub fn get(&self, group: &str, plural: &str, name: &str) -> Option<Arc<Value>> {
+    pub(crate) fn get(&self, group: &str, plural: &str, name: &str) -> Option<Arc<Value>> {
         self.api.get(&Gvr::new(group, "v1", plural), "default", name)
     }
 
-    pub fn list(&self, group: &str, plural: &str) -> Vec<Arc<Value>> {
+    pub(crate) fn list(&self, group: &str, plural: &str) -> Vec<Arc<Value>> {
         self.api.list(&Gvr::new(group, "v1", plural), Some("default"))
     }
 
     /// Reasons of the events about an object, each with how often it was told.
-    pub fn told(&self, kind: &str) -> Vec<(String, u64)> {
+    pub(crate) fn told(&self, kind: &str) -> Vec<(String, u64)> {
         let about = |event: &&Arc<Value>| event["involvedObject"]["kind"] == kind;
         self.list("", "events")
             .iter()
@@ -99,7 +99,7 @@ impl Cluster {
     }
 
     /// A pod with one container.
-    pub fn pod(&self, name: &str) {
+    pub(crate) fn pod(&self, name: &str) {
         self.create(
             "/api/v1/namespaces/default/pods",
             json!({
@@ -109,7 +109,7 @@ impl Cluster {
         );
     }
 
-    pub fn deployment(&self, name: &str, replicas: u64) {
+    pub(crate) fn deployment(&self, name: &str, replicas: u64) {
         self.create(
             "/apis/apps/v1/namespaces/default/deployments",
             json!({
@@ -120,14 +120,14 @@ impl Cluster {
     }
 }
 
-pub fn template(app: &str) -> Value {
+pub(crate) fn template(app: &str) -> Value {
     json!({
         "metadata": {"labels": {"app": app}},
         "spec": {"containers": [{"name": "main", "image": "registry.example/app:1"}]},
     })
 }
 
-pub fn condition(item: &Value, kind: &str) -> (String, String) {
+pub(crate) fn condition(item: &Value, kind: &str) -> (String, String) {
     let found = manifest::object::condition(item, kind);
     let text = |key: &str| {
         let value = found.and_then(|entry| entry.get(key)).and_then(Value::as_str);

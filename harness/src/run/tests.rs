@@ -23,12 +23,9 @@ fn play_in(root: &Path, steps: &str, snapshots: SnapshotMode) -> Outcome {
     );
     let source = parse("scenarios/t.yaml".to_owned(), "t".to_owned(), text).unwrap();
     let options = Options {
-        roots: Roots::at(root),
-        seed: 1,
         snapshots,
         trace: true,
-        jobs: 1,
-        fail_fast: false,
+        ..Options::new(Roots::at(root), 1)
     };
     judge(&source, &options, &mut |_| {})
 }

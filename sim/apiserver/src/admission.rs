@@ -42,7 +42,7 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
     if call.resource.is("", "pods") && call.target.subresource.is_empty() {
         match old {
             None => pods::mutate(call, object)?,
-            Some(_) => pods::tolerate(object),
+            Some(old) => pods::mutate_again(object, old),
         }
     }
     if call.resource.is("", "nodes") && old.is_none() {

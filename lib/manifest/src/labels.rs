@@ -1,6 +1,6 @@
 //! Label selectors, in the query form (`a=b,c in (d,e),!f`) and the object form (`matchLabels`, `matchExpressions`).
 
-use std::fmt;
+mod parse;
 
 use serde_json::{Map, Value};
 
@@ -25,6 +25,22 @@ enum Operator {
     LessThan,
 }
 
+/// What keys and values have to be: each function answers with what is wrong with a text.
+#[derive(Debug, Clone, Copy)]
+pub struct Grammar {
+    /// Judges a key.
+    pub key: fn(&str) -> Vec<String>,
+    /// Judges a value.
+    pub value: fn(&str) -> Vec<String>,
+}
+
+impl Grammar {
+    const ANY: Self = Self {
+        key: |_| Vec::new(),
+        value: |_| Vec::new(),
+    };
+}
+
 /// A text that is no selector; worded as the API server words it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -36,11 +52,15 @@ impl Selector {
     /// # Errors
     /// [`InvalidSelector`] in the API server's words.
     pub fn parse(text: &str) -> Result<Self, InvalidSelector> {
-        Parser {
-            tokens: tokens(text),
-            at: 0,
-        }
-        .selector()
+        parse::selector(text, &Grammar::ANY)
+    }
+
+    /// Reads the query form and judges its keys and values.
+    ///
+    /// # Errors
+    /// [`InvalidSelector`] in the API server's words.
+    pub fn parse_checked(text: &str, grammar: &Grammar) -> Result<Self, InvalidSelector> {
+        parse::selector(text, grammar)
     }
 
     /// Reads the object form; absent members select everything.
@@ -127,165 +147,6 @@ impl Requirement {
             (Operator::LessThan, Some(value)) => number(value).is_some() && number(value) < bound,
             (Operator::NotIn, None) => true,
             (Operator::In | Operator::GreaterThan | Operator::LessThan, None) => false,
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Token {
-    Word(String),
-    Symbol(&'static str),
-    End,
-}
-
-impl fmt::Display for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Word(word) => f.write_str(word),
-            Self::Symbol(symbol) => f.write_str(symbol),
-            Self::End => Ok(()),
-        }
-    }
-}
-
-const SYMBOLS: [&str; 9] = ["==", "!=", "=", "!", "<", ">", "(", ")", ","];
-
-fn tokens(text: &str) -> Vec<Token> {
-    let mut rest = text.trim_start();
-    let mut all = Vec::new();
-    while !rest.is_empty() {
-        if let Some(symbol) = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
-            all.push(Token::Symbol(symbol));
-            rest = rest[symbol.len()..].trim_start();
-            continue;
-        }
-        let end = rest
-            .find(|c: char| c.is_whitespace() || "=!<>(),".contains(c))
-            .unwrap_or(rest.len());
-        all.push(Token::Word(rest[..end].to_owned()));
-        rest = rest[end..].trim_start();
-    }
-    all.push(Token::End);
-    all
-}
-
-struct Parser {
-    tokens: Vec<Token>,
-    at: usize,
-}
-
-impl Parser {
-    fn next(&mut self) -> Token {
-        let token = self.tokens.get(self.at).cloned().unwrap_or(Token::End);
-        self.at += 1;
-        token
-    }
-
-    fn peek(&self) -> Token {
-        self.tokens.get(self.at).cloned().unwrap_or(Token::End)
-    }
-
-    fn selector(mut self) -> Result<Selector, InvalidSelector> {
-        let mut all = Vec::new();
-        if self.peek() == Token::End {
-            return Ok(Selector(all));
-        }
-        loop {
-            all.push(
-                self.requirement()
-                    .map_err(|text| InvalidSelector(format!("unable to parse requirement: {text}")))?,
-            );
-            match self.next() {
-                Token::End => return Ok(Selector(all)),
-                Token::Symbol(",") if !matches!(self.peek(), Token::End) => {}
-                Token::Symbol(",") => {
-                    return Err(InvalidSelector(
-                        "found '', expected: identifier after ','".to_owned(),
-                    ));
-                }
-                other => {
-                    return Err(InvalidSelector(format!(
-                        "found '{other}', expected: ',' or 'end of string'"
-                    )));
-                }
-            }
-        }
-    }
-
-    fn requirement(&mut self) -> Result<Requirement, String> {
-        let absent = self.peek() == Token::Symbol("!");
-        if absent {
-            self.next();
-        }
-        let key = match self.next() {
-            Token::Word(key) => key,
-            other => return Err(format!("found '{other}', expected: identifier")),
-        };
-        if absent {
-            return Ok(Requirement {
-                key,
-                operator: Operator::DoesNotExist,
-                values: Vec::new(),
-            });
-        }
-        let operator = match self.peek() {
-            Token::End | Token::Symbol(",") => {
-                return Ok(Requirement {
-                    key,
-                    operator: Operator::Exists,
-                    values: Vec::new(),
-                });
-            }
-            Token::Symbol("=" | "==") => Operator::In,
-            Token::Symbol("!=") => Operator::NotIn,
-            Token::Symbol("<") => Operator::LessThan,
-            Token::Symbol(">") => Operator::GreaterThan,
-            Token::Word(word) if word == "in" || word == "notin" => {
-                self.next();
-                let operator = if word == "in" {
-                    Operator::In
-                } else {
-                    Operator::NotIn
-                };
-                return Ok(Requirement {
-                    key,
-                    operator,
-                    values: self.values()?,
-                });
-            }
-            other => {
-                return Err(format!("found '{other}', expected: in, notin, =, ==, !=, gt, lt"));
-            }
-        };
-        self.next();
-        let value = match self.peek() {
-            Token::Word(word) => {
-                self.next();
-                word
-            }
-            Token::End | Token::Symbol(",") => String::new(),
-            other => return Err(format!("found '{other}', expected: identifier")),
-        };
-        Ok(Requirement {
-            key,
-            operator,
-            values: vec![value],
-        })
-    }
-
-    fn values(&mut self) -> Result<Vec<String>, String> {
-        match self.next() {
-            Token::Symbol("(") => {}
-            other => return Err(format!("found '{other}' expected: '('")),
-        }
-        let mut values = Vec::new();
-        loop {
-            match self.next() {
-                Token::Word(word) => values.push(word),
-                Token::Symbol(",") => {}
-                Token::Symbol(")") => return Ok(values),
-                other => return Err(format!("found '{other}', expected: ',' or ')'")),
-            }
         }
     }
 }

@@ -1,8 +1,13 @@
 //! The steps between a decoded object and the strategy: what the cluster's state says about a write.
 
+mod amounts;
+mod classes;
 mod openshift;
 mod pods;
+mod podsecurity;
 mod pool;
+pub(crate) mod quota;
+mod ranges;
 
 use serde_json::{Value, json};
 
@@ -26,6 +31,8 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
         manifest::object::map_at(object, &["metadata", "labels"])
             .insert("kubernetes.io/metadata.name".into(), name.into());
     }
+    ranges::mutate(call, object, old);
+    classes::mutate(call, object, old);
     if call.resource.is("", "pods") && old.is_none() {
         pods::mutate(call, object)?;
     }
@@ -49,8 +56,12 @@ fn shown_name(object: &Value) -> String {
 }
 
 /// Refuses an object that the cluster's state forbids.
-pub(crate) fn validate(call: &Call<'_>, object: &Value, old: Option<&Value>) -> Outcome<()> {
-    openshift::validate(call, object, old)
+pub(crate) fn validate(call: &mut Call<'_>, object: &Value, old: Option<&Value>) -> Outcome<()> {
+    ranges::validate(call, object, old)?;
+    podsecurity::validate(call, object, old)?;
+    classes::validate(call, object)?;
+    openshift::validate(call, object, old)?;
+    quota::charge(call, object, old)
 }
 
 /// Hands out what only the cluster can: addresses and ports.

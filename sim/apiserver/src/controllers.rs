@@ -21,8 +21,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use manifest::object;
 
-use crate::{core::Core, limits, names, store::Event};
+use crate::{
+    admission::quota,
+    core::Core,
+    limits, names,
+    store::{Event, in_namespace},
+};
 
+pub(crate) use act::Actor;
 pub(crate) use index::{Index, Place};
 
 const ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
@@ -51,6 +57,8 @@ enum Task {
     Furnish(String),
     /// A namespace that is being deleted.
     Empty(String),
+    /// A namespace whose quotas may count something else now.
+    Count(String),
     /// A definition that waits for its names, or for its end.
     Definition(String),
     /// ClusterRoles that are made of others.
@@ -83,6 +91,7 @@ fn run(core: &mut Core, now: Timestamp, task: &Task) {
         Task::Dependent(place) => collector::judge(core, now, place),
         Task::Owner(place) => collector::release(core, now, place),
         Task::Empty(name) => namespaces::empty(core, now, name),
+        Task::Count(name) => quota::recount(core, now, name),
     }
 }
 
@@ -154,6 +163,10 @@ fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
             tasks.insert(Task::Aggregate);
         }
         _ => {}
+    }
+    let namespace = event.key.namespace();
+    if !namespace.is_empty() && in_namespace(&core.table(names::QUOTAS), namespace).next().is_some() {
+        tasks.insert(Task::Count(namespace.to_owned()));
     }
     if event.new.is_none() && !event.key.namespace().is_empty() {
         // What is left of its namespace, of its definition, of what the namespace was furnished with.

@@ -3,12 +3,14 @@
 //! A case is a JSON file; a corpus is a folder of areas or one compressed file with a case on each line. Every case
 //! runs on a fresh server, so none depends on another.
 
+mod answer;
 mod archive;
 mod compare;
 mod replay;
 mod request;
 mod template;
 mod until;
+mod watching;
 
 use std::{collections::BTreeMap, fmt, io, path::Path, time::Duration};
 

@@ -17,7 +17,6 @@ use crate::{
 impl Call<'_> {
     /// The body as an object of the resource's kind, or of the type given.
     pub(crate) fn decode(&mut self, other: Option<(&str, &str)>) -> Outcome<Value> {
-        let Body { mut document, notes } = self.parse_document()?;
         let resource = Arc::clone(&self.resource);
         let (typed, api_version, kind) = match other {
             Some((api_version, kind)) => (
@@ -34,6 +33,9 @@ impl Call<'_> {
         let Some(typed) = typed else {
             return Err(self.not_found());
         };
+        let Body { mut document, notes } = self
+            .parse_document()?
+            .map_err(|problem| self.unrecognized(&kind, &problem))?;
         self.check_type(&mut document, &api_version, &kind)?;
         let (mut findings, object) = self.read_as(&document, typed).map_err(|problem| {
             let (_, version) = manifest::split_api_version(&api_version);
@@ -87,16 +89,30 @@ impl Call<'_> {
         Ok((findings, object))
     }
 
-    fn parse_document(&self) -> Outcome<Body> {
+    /// The body as text of its content type; the inner error is what its reader says.
+    fn parse_document(&self) -> Outcome<Result<Body, String>> {
         let media = media::essence(&self.content_type);
         match media.as_str() {
-            "" | "application/json" | "*/*" | "application/*" => Ok(Body {
-                document: wire::json(&self.body)?,
-                notes: Vec::new(),
-            }),
-            "application/yaml" => wire::yaml(&self.body).map_err(Failure::bad_request),
+            "" | "application/json" | "*/*" | "application/*" => {
+                let document = wire::json(&self.body);
+                Ok(document
+                    .map_err(|problem| format!("couldn't get version/kind; json parse error: {problem}"))
+                    .map(|document| Body {
+                        document,
+                        notes: Vec::new(),
+                    }))
+            }
+            "application/yaml" => Ok(wire::yaml(&self.body)),
             _ => Err(self.unsupported()),
         }
+    }
+
+    /// A body that does not even say what it is.
+    fn unrecognized(&self, kind: &str, problem: &str) -> Box<Failure> {
+        Failure::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): {problem} ({})",
+            summary(&self.body)
+        ))
     }
 
     fn unsupported(&self) -> Box<Failure> {
@@ -113,12 +129,31 @@ impl Call<'_> {
 
     /// Built-in kinds may leave their type out; custom ones must say it.
     fn check_type(&self, document: &mut Document, api_version: &str, kind: &str) -> Outcome<()> {
+        if *document == Document::Null && !self.resource.is_custom() {
+            *document = Document::Map(Vec::new());
+        }
+        let typeless = |problem: String| {
+            self.unrecognized(
+                kind,
+                &format!("couldn't get version/kind; json parse error: json: cannot unmarshal {problem}"),
+            )
+        };
         let Document::Map(members) = document else {
-            return Err(Failure::bad_request(format!(
-                "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
+            return Err(typeless(format!(
+                "{} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
                 wire::go_type(&document.to_value())
             )));
         };
+        let wrong = members.iter().find(|(name, value)| {
+            matches!(name.as_str(), "kind" | "apiVersion")
+                && !matches!(value, Document::String(_) | Document::Null)
+        });
+        if let Some((name, value)) = wrong {
+            return Err(typeless(format!(
+                "{} into Go struct field .{name} of type string",
+                wire::go_type(&value.to_value())
+            )));
+        }
         let custom = self.resource.is_custom();
         let text = |members: &[(String, Document)], key: &str| {
             let found = members.iter().rev().find(|(name, _)| name == key);
@@ -152,27 +187,64 @@ impl Call<'_> {
         if own_kind == kind && own_version == api_version {
             return Ok(());
         }
-        Err(self.wrong_type(own_version, own_kind, api_version, kind))
+        let (own_version, own_kind) = (own_version.to_owned(), own_kind.to_owned());
+        let own = strategy::builtin(&own_version, &own_kind);
+        let problem = match own {
+            // A body of another kind is read as what it is before anyone sees that it is not wanted.
+            Some(typed) => self.read_as(document, typed).err(),
+            None => None,
+        };
+        let other = Other {
+            version: &own_version,
+            kind: &own_kind,
+            problem,
+        };
+        Err(self.wrong_type(&other, api_version, kind))
     }
 
-    fn wrong_type(&self, own_version: &str, own_kind: &str, api_version: &str, kind: &str) -> Box<Failure> {
-        let (group, version) = manifest::split_api_version(own_version);
-        let served = crate::kinds::all()
-            .iter()
-            .any(|known| known.kind == own_kind && known.group == group && known.version == version);
+    fn wrong_type(&self, own: &Other<'_>, api_version: &str, kind: &str) -> Box<Failure> {
+        let (group, version) = manifest::split_api_version(own.version);
+        let mismatch = || {
+            Failure::bad_request(format!(
+                "the API version in the data ({}) does not match the expected API version ({api_version})",
+                own.version
+            ))
+        };
+        let unhandled = |problem: &str| {
+            Failure::bad_request(format!(
+                "{} in version {version:?} cannot be handled as a {kind}: {problem}",
+                own.kind
+            ))
+        };
         if self.resource.is_custom() {
-            return Failure::bad_request(format!(
-                "the API version in the data ({own_version}) does not match the expected API version ({api_version})"
-            ));
+            return mismatch();
         }
-        if !served {
-            return Failure::bad_request(format!(
-                "no kind {own_kind:?} is registered for version {own_version:?} in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\""
-            ));
+        if let Some(problem) = &own.problem {
+            return unhandled(problem);
         }
-        Failure::bad_request(format!(
-            "{own_kind} in version {version:?} cannot be handled as a {kind}: converting ({}.{own_kind}) to ({}.{kind}): unknown conversion",
+        let served = crate::kinds::find_kind(group, version, own.kind).filter(|known| {
+            // The definitions are served by a server of their own, which knows nothing else.
+            (known.group == crate::crd::GROUP) == (self.resource.gvr.group == crate::crd::GROUP)
+        });
+        let Some(served) = served else {
+            let scheme = if self.resource.gvr.group == crate::crd::GROUP {
+                "k8s.io/apiextensions-apiserver/pkg/apiserver/apiserver.go:55"
+            } else {
+                "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
+            };
+            return unhandled(&format!(
+                "no kind {:?} is registered for version {:?} in scheme {scheme:?}",
+                own.kind, own.version
+            ));
+        };
+        let stored = self.resource.kind_model().map(|kind| (kind.kind, kind.storage));
+        if stored == Some((served.kind, served.storage)) {
+            return mismatch();
+        }
+        unhandled(&format!(
+            "converting ({}.{}) to ({}.{kind}): unknown conversion",
             internal(group, version),
+            own.kind,
             internal(self.resource.gvr.group.as_str(), "")
         ))
     }
@@ -230,7 +302,8 @@ impl Call<'_> {
 
     /// A body of options (`DeleteOptions`).
     pub(crate) fn decode_options(&mut self, kind: &str) -> Outcome<Value> {
-        let body = self.parse_document()?.document.into_value();
+        let body = self.parse_document()?.map_err(Failure::bad_request)?;
+        let body = body.document.into_value();
         let own = manifest::object::kind(&body);
         if !own.is_empty() && own != kind {
             return Err(Failure::bad_request(format!(
@@ -239,6 +312,27 @@ impl Call<'_> {
         }
         Ok(body)
     }
+}
+
+/// What a body says it is, where that is not what was wanted.
+struct Other<'a> {
+    version: &'a str,
+    kind: &'a str,
+    /// What is wrong with it as that.
+    problem: Option<String>,
+}
+
+/// The start of a body: as it is if it may be JSON, else in hexadecimal digits.
+fn summary(body: &[u8]) -> String {
+    const MOST: usize = 30;
+    let start = body.get(..MOST).unwrap_or(body);
+    let text = match body.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => String::from_utf8_lossy(start).into_owned(),
+        Some(_) => start.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    let more = if body.len() > MOST { " ..." } else { "" };
+    format!("{text}{more}")
 }
 
 /// The Go package of a group's types.

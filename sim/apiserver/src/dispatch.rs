@@ -134,6 +134,9 @@ fn serve_resource(
             "the server does not allow this method on the requested resource",
         ));
     }
+    if !resource.is_custom() {
+        media::producible(request.header("accept"), target.verb, &target.subresource)?;
+    }
     let (encoding, form) = media::negotiate(request.header("accept"), resource.is_custom())?;
     let before = core.revision();
     let mut call = Call::new(core, resource, target, user, request, now);
@@ -141,6 +144,12 @@ fn serve_resource(
     let result = run(&mut call, &form);
     let (target, warnings, dry_run) = (call.target, call.warnings, call.dry_run);
     let reply = match result {
+        Ok(Done::Watch(_)) if encoding == Encoding::Yaml => Reply::Object {
+            code: 406,
+            object: Arc::new(media::no_stream().status()),
+            warnings,
+            encoding,
+        },
         Ok(Done::Watch(plan)) => Reply::Watch { plan, warnings },
         Ok(Done::Object(code, object)) => Reply::Object {
             code,

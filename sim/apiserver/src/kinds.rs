@@ -7,7 +7,7 @@ mod allocate;
 mod convert;
 mod defaults;
 mod prepare;
-mod quantity;
+pub(crate) mod quantity;
 mod reset;
 mod shape;
 mod table;
@@ -20,7 +20,7 @@ pub use defaults::{default, settle};
 pub use prepare::{prepare_create, prepare_update};
 pub use reset::reset_fields;
 pub use shape::mismatch;
-pub use validate::{FieldError, summary, validate, warnings};
+pub use validate::{FieldError, label_key, label_value, summary, validate, warnings};
 
 /// A built-in kind in one API version.
 #[derive(Debug, Clone, Copy)]

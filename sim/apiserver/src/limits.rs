@@ -14,5 +14,7 @@ pub(crate) const SLOW_SECONDS: u64 = 20;
 pub(crate) const WATCH_LASTS_SECONDS: u64 = 30;
 /// Seconds after which a client that was turned away may come back.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 1;
+/// Pods that a stricter Pod Security level of their namespace is checked against.
+pub(crate) const SECURITY_PODS: usize = 3_000;
 /// Characters of a user agent that name a field manager.
 pub(crate) const MANAGER: usize = 128;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     failure::{Failure, Outcome},
+    request::Verb,
     resource::Resource,
 };
 
@@ -109,6 +110,49 @@ fn clauses(accept: &str) -> Vec<Clause> {
 }
 
 const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
+const PRODUCED: [&str; 3] = ["application/json", "application/yaml", PROTOBUF];
+const STREAMED: [&str; 2] = [
+    "application/json;stream=watch",
+    "application/vnd.kubernetes.protobuf;stream=watch",
+];
+
+/// Whether the route of a built-in resource produces anything that the client accepts. This is asked before the
+/// handler is, which understands more of the header.
+pub(crate) fn producible(accept: Option<&str>, verb: Verb, subresource: &str) -> Outcome<()> {
+    let accept = accept.unwrap_or_default();
+    // Logs and connections have types of their own.
+    if accept.is_empty() || matches!(subresource, "log" | "exec" | "attach" | "portforward" | "proxy") {
+        return Ok(());
+    }
+    let taken = |clause: &str| {
+        let media = clause.split(';').next().unwrap_or_default().trim_matches(' ');
+        media == "*/*" || PRODUCED.contains(&media)
+    };
+    if accept.split(',').any(taken) {
+        return Ok(());
+    }
+    let streams: &[&str] = if matches!(verb, Verb::List | Verb::Watch) {
+        &STREAMED
+    } else {
+        &[]
+    };
+    let message = format!(
+        "406: Not Acceptable\n\nAvailable representations: {}",
+        [&PRODUCED, streams].concat().join(", ")
+    );
+    Err(Failure::generic(406, "NotAcceptable", message))
+}
+
+/// The refusal of a watch in a format that cannot be streamed.
+pub(crate) fn no_stream() -> Box<Failure> {
+    let accepted = STREAMED.join(", ");
+    Failure::new(
+        406,
+        "NotAcceptable",
+        format!("only the following media types are accepted: {accepted}"),
+    )
+}
 
 /// Chooses the form of the answer.
 pub(crate) fn negotiate(accept: Option<&str>, custom: bool) -> Outcome<(Encoding, Form)> {

@@ -5,7 +5,10 @@ mod create;
 mod delete;
 mod list;
 mod meta;
+mod options;
+mod page;
 mod patch;
+mod play;
 mod read;
 mod scale;
 mod update;
@@ -14,4 +17,5 @@ mod watch;
 pub(crate) use read::view;
 
 pub(crate) use crate::custom::view_value;
-pub(crate) use watch::{Plan, bookmark, event_for, expired_event};
+pub(crate) use play::Playing;
+pub(crate) use watch::Plan;

@@ -59,7 +59,7 @@ impl Query {
         self.0.iter().any(|(own, _)| own == key)
     }
 
-    /// A boolean as Go's decoder of options reads it: anything but `false` and `0` is true.
+    /// A boolean as Go's decoder of options reads it: anything but `false` and `0` is true, nothing at all as well.
     pub(crate) fn flag(&self, key: &str) -> Option<bool> {
         self.0
             .iter()
@@ -67,13 +67,19 @@ impl Query {
             .map(|(_, value)| !matches!(value.to_ascii_lowercase().as_str(), "false" | "0"))
     }
 
-    pub(crate) fn number<T: std::str::FromStr>(&self, key: &str) -> Outcome<Option<T>> {
-        let Some(text) = self.get(key) else {
+    /// A number as Go's decoder of options reads it: an empty one is none.
+    pub(crate) fn number(&self, key: &str) -> Outcome<Option<i64>> {
+        use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+        let Some(text) = self.all(key).next() else {
             return Ok(None);
         };
-        text.parse()
-            .map(Some)
-            .map_err(|_| Failure::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")))
+        text.parse().map(Some).map_err(|error: std::num::ParseIntError| {
+            let problem = match error.kind() {
+                PosOverflow | NegOverflow => "value out of range",
+                _ => "invalid syntax",
+            };
+            Failure::bad_request(format!("strconv.ParseInt: parsing {text:?}: {problem}"))
+        })
     }
 }
 

@@ -2,10 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{
-    failure::{Failure, Outcome},
-    resource::{Model, Resource},
-};
+use crate::resource::{Model, Resource};
 
 /// Terms that all must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,18 +16,35 @@ struct Term {
 }
 
 impl FieldSelector {
-    pub(crate) fn parse(text: &str, resource: &Resource) -> Outcome<Self> {
+    /// Reads a selector; which fields a kind has is another question.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut parts = split(text);
+        parts.sort_unstable();
         let mut terms = Vec::new();
-        for part in split(text) {
-            let term = parse_term(&part).ok_or_else(|| {
-                Failure::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'"))
-            })?;
-            if !known(resource, &term.path) {
-                return Err(unknown(resource, &term.path));
-            }
-            terms.push(term);
+        for part in parts {
+            let (path, value, equal) = operator(part)
+                .ok_or_else(|| format!("invalid selector: '{text}'; can't understand '{part}'"))?;
+            terms.push(Term {
+                path: path.to_owned(),
+                value: unescaped(value)?,
+                equal,
+            });
         }
         Ok(Self(terms))
+    }
+
+    /// Refuses fields that the kind cannot be selected by.
+    pub(crate) fn check(&self, resource: &Resource) -> Result<(), String> {
+        match self.0.iter().find(|term| !known(resource, &term.path)) {
+            Some(term) => Err(unknown(resource, &term.path)),
+            None => Ok(()),
+        }
+    }
+
+    /// The one value that a field must have.
+    pub(crate) fn exact(&self, path: &str) -> Option<&str> {
+        let term = self.0.iter().find(|term| term.equal && term.path == path)?;
+        Some(&term.value)
     }
 
     pub(crate) fn require_name(&mut self, name: &str) {
@@ -53,47 +67,72 @@ impl FieldSelector {
 }
 
 /// Parts between commas; a backslash takes the next letter as it is.
-fn split(text: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut escaped = false;
-    for letter in text.chars() {
-        if letter == ',' && !escaped {
-            parts.push(String::new());
-        } else if let Some(last) = parts.last_mut() {
-            last.push(letter);
+fn split(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut escaped) = (0, false);
+    for (at, letter) in text.char_indices() {
+        if escaped {
+            escaped = false;
+        } else if letter == '\\' {
+            escaped = true;
+        } else if letter == ',' {
+            parts.push(&text[start..at]);
+            start = at + 1;
         }
-        escaped = letter == '\\' && !escaped;
     }
+    parts.push(&text[start..]);
     parts.retain(|part| !part.is_empty());
     parts
 }
 
-fn parse_term(part: &str) -> Option<Term> {
-    let at = part.find(['=', '!'])?;
-    let (path, rest) = part.split_at(at);
-    let (equal, value) = if let Some(value) = rest.strip_prefix("!=") {
-        (false, value)
-    } else {
-        let value = rest.strip_prefix("==").or_else(|| rest.strip_prefix('='))?;
-        (true, value)
-    };
+/// Path, value, and whether they have to be equal.
+fn operator(part: &str) -> Option<(&str, &str, bool)> {
+    (0..part.len())
+        .filter(|at| part.is_char_boundary(*at))
+        .find_map(|at| {
+            let (path, rest) = part.split_at(at);
+            if let Some(value) = rest.strip_prefix("!=") {
+                return Some((path, value, false));
+            }
+            let value = rest.strip_prefix("==").or_else(|| rest.strip_prefix('='))?;
+            Some((path, value, true))
+        })
+}
+
+fn unescaped(value: &str) -> Result<String, String> {
     let mut out = String::new();
     let mut letters = value.chars();
     while let Some(letter) = letters.next() {
         match letter {
-            '\\' => out.push(letters.next().filter(|next| matches!(next, '\\' | ',' | '='))?),
-            '=' => return None,
+            '\\' => match letters.next() {
+                Some(next @ ('\\' | ',' | '=')) => out.push(next),
+                next => {
+                    let sequence: String = std::iter::once('\\').chain(next).collect();
+                    return Err(format!(
+                        "invalid field selector: invalid escape sequence: {sequence}"
+                    ));
+                }
+            },
+            ',' | '=' => {
+                let code = u32::from(letter);
+                return Err(format!(
+                    "invalid field selector: unescaped character in value: {code}"
+                ));
+            }
             other => out.push(other),
         }
     }
-    Some(Term {
-        path: path.to_owned(),
-        value: out,
-        equal,
-    })
+    Ok(out)
 }
 
 fn lookup(object: &Value, path: &str) -> String {
+    if path == "source" {
+        // An event's source is its component, or the controller that reported it.
+        let component = object
+            .pointer("/source/component")
+            .or(object.get("reportingComponent"));
+        return component.and_then(Value::as_str).unwrap_or_default().to_owned();
+    }
     let mut here = object;
     let path = match path {
         "spec.host" => "spec.nodeName",
@@ -143,6 +182,7 @@ fn fields_of(group: &str, resource: &str) -> &'static [&'static str] {
         ("", "replicationcontrollers") => &["status.replicas"],
         ("batch", "jobs") => &["status.successful"],
         ("certificates.k8s.io", "certificatesigningrequests") => &["spec.signerName"],
+        ("resource.k8s.io", "resourceslices") => &["spec.nodeName", "spec.driver"],
         ("", "events") => &[
             "involvedObject.kind",
             "involvedObject.namespace",
@@ -172,27 +212,72 @@ fn fields_of(group: &str, resource: &str) -> &'static [&'static str] {
     }
 }
 
+/// Kinds with fields of their own that cannot be selected by their namespace: they have none.
+fn without_namespace(group: &str, resource: &str) -> bool {
+    matches!(
+        (group, resource),
+        ("", "nodes" | "namespaces")
+            | ("certificates.k8s.io", "certificatesigningrequests")
+            | ("resource.k8s.io", "resourceslices")
+    )
+}
+
 fn known(resource: &Resource, path: &str) -> bool {
-    if path == "metadata.name" || (path == "metadata.namespace" && resource.namespaced) {
+    if path == "metadata.name" {
         return true;
     }
     match &resource.model {
-        Model::Custom(_, version) => version.selectable.iter().any(|field| field == path),
-        Model::Builtin(kind) => {
-            path == "metadata.namespace" || fields_of(kind.group, kind.resource).contains(&path)
+        Model::Custom(_, version) => {
+            (path == "metadata.namespace" && resource.namespaced)
+                || version.selectable.iter().any(|field| field == path)
+        }
+        Model::Builtin(kind) if path == "metadata.namespace" => !without_namespace(kind.group, kind.resource),
+        Model::Builtin(kind) => fields_of(kind.group, kind.resource).contains(&path),
+    }
+}
+
+fn unknown(resource: &Resource, path: &str) -> String {
+    let (gvr, kind) = (&resource.gvr, &resource.kind);
+    match (gvr.group.as_str(), gvr.resource.as_str()) {
+        ("batch", "jobs") => format!("field label {path:?} not supported for batchv1.Job"),
+        ("resource.k8s.io", "resourceslices") => format!(
+            "field label not supported for {}/{}, Kind={kind}: {path}",
+            gvr.group, gvr.version
+        ),
+        (group, name) if resource.is_custom() || !fields_of(group, name).is_empty() => {
+            format!("field label not supported: {path}")
+        }
+        _ => {
+            format!("{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
         }
     }
 }
 
-fn unknown(resource: &Resource, path: &str) -> Box<Failure> {
-    let own = match &resource.model {
-        Model::Builtin(kind) => fields_of(kind.group, kind.resource),
-        Model::Custom(..) => &[],
-    };
-    if own.is_empty() {
-        return Failure::bad_request(format!(
-            "{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
-        ));
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn reads_selectors_as_the_server_does() {
+        let refusal = |text| FieldSelector::parse(text).unwrap_err();
+        assert_eq!(
+            refusal("metadata.name in (a,b)"),
+            "invalid selector: 'metadata.name in (a,b)'; can't understand 'b)'"
+        );
+        assert_eq!(
+            refusal("metadata.name=a=b"),
+            "invalid field selector: unescaped character in value: 61"
+        );
+        assert_eq!(
+            refusal("a=\\x"),
+            "invalid field selector: invalid escape sequence: \\x"
+        );
+        let found = FieldSelector::parse("b!=x,a==y\\,z,").unwrap();
+        assert_eq!(found.exact("a"), Some("y,z"));
+        assert_eq!(found.exact("b"), None);
+        assert!(found.matches(&json!({"a": "y,z", "b": "w"})));
+        assert!(!found.matches(&json!({"a": "y,z", "b": "x"})));
     }
-    Failure::bad_request(format!("field label not supported: {path}"))
 }

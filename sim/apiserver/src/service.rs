@@ -1,12 +1,12 @@
 //! The server as a tower service, for `kube::Client` and for sockets.
 
 use std::{
-    collections::VecDeque,
     convert::Infallible,
     future::{Future, pending},
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -14,6 +14,7 @@ use futures::{Stream, stream};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use jiff::Timestamp;
 use serde_json::Value;
 use tower::Service;
 
@@ -22,7 +23,7 @@ use crate::{
     faults::Ear,
     limits,
     media::Encoding,
-    registry::{self, Plan},
+    registry::{Plan, Playing},
     request::{Incoming, Query, unescape},
     server::ApiServer,
     user::User,
@@ -129,20 +130,14 @@ impl ApiServer {
         plan: Plan,
         concerned: bool,
     ) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + 'static {
-        let revisions = self.revisions();
-        let epoch = self.core().epoch;
-        let clock = self.clock();
-        let deadline = Box::pin(async move { clock.sleep(plan.timeout).await });
         let state = Watch {
             server: self.clone(),
-            queue: plan.first.iter().map(line).collect(),
-            shown: plan.after,
-            plan,
-            revisions,
+            playing: Playing::new(plan),
+            revisions: self.revisions(),
             ear: concerned.then(|| Ear::new(self)),
-            epoch,
-            deadline,
-            ended: false,
+            epoch: self.core().epoch,
+            opened: self.clock().now(),
+            timer: None,
         };
         stream::unfold(state, |mut state| async move {
             let line = state.next().await?;
@@ -154,33 +149,40 @@ impl ApiServer {
 /// A watch that is being played.
 struct Watch {
     server: ApiServer,
-    plan: Plan,
-    queue: VecDeque<Bytes>,
-    /// Events up to this revision are in the queue or were sent.
-    shown: u64,
+    playing: Playing,
     revisions: tokio::sync::watch::Receiver<(u64, u64)>,
     ear: Option<Ear>,
     epoch: u64,
-    deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
-    ended: bool,
+    opened: Timestamp,
+    /// Wakes when something is due.
+    timer: Option<(Duration, Pin<Box<dyn Future<Output = ()> + Send>>)>,
 }
 
 impl Watch {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(line) = self.queue.pop_front() {
+            if let Some(line) = self.event() {
                 return Some(line);
             }
-            if self.ended || self.plan.ends {
+            if self.playing.is_over() {
                 return None;
             }
-            self.collect();
-            if !self.queue.is_empty() {
+            self.look();
+            if self.playing.is_over() {
                 continue;
             }
-            if self.ended {
-                return None;
+            if let Some(line) = self.event() {
+                return Some(line);
             }
+            let due = self.playing.due();
+            if self.timer.as_ref().is_none_or(|(known, _)| *known != due) {
+                let left = due.saturating_sub(self.passed());
+                let clock = self.server.clock();
+                self.timer = Some((due, Box::pin(async move { clock.sleep(left).await })));
+            }
+            let Some((_, timer)) = &mut self.timer else {
+                continue;
+            };
             let broken = async {
                 match &mut self.ear {
                     Some(ear) => ear.broken().await,
@@ -191,7 +193,7 @@ impl Watch {
                 biased;
                 () = broken => return self.cut(),
                 changed = self.revisions.changed() => if changed.is_err() { return None },
-                () = &mut self.deadline => self.finish(),
+                () = timer => self.timer = None,
             }
             if let Some(delay) = self.ear.as_ref().and_then(Ear::delay) {
                 self.server.clock().sleep(delay).await;
@@ -201,49 +203,39 @@ impl Watch {
 
     /// The connection breaks: half of an event may still get through.
     fn cut(&mut self) -> Option<Bytes> {
-        self.collect();
-        self.ended = true;
-        let first = self.queue.pop_front()?;
-        self.queue.clear();
-        Some(first.slice(..first.len() / 2))
+        self.look();
+        self.playing.end();
+        let first = self.playing.next().map(|event| line(&event));
+        while self.playing.next().is_some() {}
+        first.map(|line| line.slice(..line.len() / 2))
     }
 
-    /// Takes new events from the log.
-    fn collect(&mut self) {
-        self.revisions.mark_unchanged();
-        let server = self.server.clone();
-        let core = server.core();
-        if core.epoch != self.epoch {
-            self.ended = true;
-            return;
-        }
-        let current = core.revision();
-        if current == self.shown {
-            return;
-        }
-        match core.state.store.since(self.shown) {
-            Ok(events) => {
-                let shown = events.filter_map(|event| registry::event_for(&self.plan, event));
-                self.queue.extend(shown.map(|event| line(&event)));
-            }
-            Err(_) => {
-                self.queue
-                    .push_back(line(&registry::expired_event(self.shown, current)));
-                self.ended = true;
-            }
-        }
-        self.shown = current;
-    }
-
-    /// The time is up: a last bookmark, then the end.
-    fn finish(&mut self) {
-        self.collect();
+    /// The next event that gets through.
+    fn event(&mut self) -> Option<Bytes> {
         let starved = self.ear.as_ref().is_some_and(Ear::is_starved);
-        if self.plan.bookmarks && !self.ended && !starved {
-            self.queue
-                .push_back(line(&registry::bookmark(&self.plan.resource, self.shown, false)));
+        let progress = |event: &Value| {
+            event["type"] == "BOOKMARK" && event.pointer("/object/metadata/annotations").is_none()
+        };
+        std::iter::from_fn(|| self.playing.next())
+            .find(|event| !(starved && progress(event)))
+            .map(|event| line(&event))
+    }
+
+    fn passed(&self) -> Duration {
+        let passed = self.server.clock().now().duration_since(self.opened);
+        Duration::try_from(passed).unwrap_or_default()
+    }
+
+    /// Takes new events from the log, and what time brings.
+    fn look(&mut self) {
+        self.revisions.mark_unchanged();
+        let (server, passed) = (self.server.clone(), self.passed());
+        let core = server.core();
+        if core.epoch == self.epoch {
+            self.playing.advance(passed, &core);
+        } else {
+            self.playing.end();
         }
-        self.ended = true;
     }
 }
 

@@ -69,13 +69,18 @@ pub(crate) struct Store {
     revision: u64,
     tables: OrdMap<Arc<str>, Table>,
     log: Vector<Event>,
-    /// Revisions up to this one cannot be reconstructed.
+    /// The log starts after this revision.
     floor: u64,
+    /// What was before this revision is lost.
+    compacted: u64,
 }
 
 /// The asked revision is no longer known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Compacted;
+pub(crate) struct Compacted {
+    /// The oldest that is.
+    pub(crate) floor: u64,
+}
 
 impl Store {
     /// An empty store. Its first revision is high enough to be told from the special values 0 and 1.
@@ -85,6 +90,7 @@ impl Store {
             tables: OrdMap::new(),
             log: Vector::new(),
             floor: 100,
+            compacted: 0,
         }
     }
 
@@ -144,20 +150,27 @@ impl Store {
         while self.log.len() > limits::EVENTS {
             if let Some(first) = self.log.pop_front() {
                 self.floor = first.revision;
+                self.compacted = first.revision;
             }
         }
     }
 
-    /// Forgets the past, as the storage's compaction does.
+    /// Forgets the past, as storage and caches do in time.
     pub(crate) fn compact(&mut self) {
         self.log = Vector::new();
         self.floor = self.revision;
+        self.compacted = self.revision;
+    }
+
+    /// Compacts the storage alone: what the log still holds stays known.
+    pub(crate) fn compact_storage(&mut self) {
+        self.compacted = self.revision;
     }
 
     /// The events after `revision`, oldest first.
     pub(crate) fn since(&self, revision: u64) -> Result<impl Iterator<Item = &Event>, Compacted> {
         if revision < self.floor {
-            return Err(Compacted);
+            return Err(Compacted { floor: self.floor });
         }
         let start = self.position(revision);
         Ok(self.log.focus().narrow(start..).into_iter())
@@ -186,6 +199,10 @@ impl Store {
         let mut then = self.table(table);
         if revision >= self.revision {
             return Ok(then);
+        }
+        if revision < self.floor && revision >= self.compacted {
+            // Before the first write there was nothing.
+            return Ok(Table::new());
         }
         let later: Vec<&Event> = self.since(revision)?.collect();
         for event in later.into_iter().rev().filter(|event| &*event.table == table) {
@@ -236,8 +253,13 @@ mod tests {
         assert_eq!(store.table(&table).len(), 0);
         assert_eq!(store.table_at(&table, first).unwrap()[&key]["value"], 1);
         assert_eq!(store.table_at(&table, 100).unwrap().len(), 0);
+        assert_eq!(store.table_at(&table, 1).unwrap().len(), 0);
+        assert!(store.since(1).is_err());
         let events = store.since(first).unwrap();
         assert_eq!(events.map(|event| event.revision).collect::<Vec<_>>(), [102, 103]);
+        store.compact_storage();
+        assert!(store.table_at(&table, 1).is_err());
+        assert_eq!(store.table_at(&table, first).unwrap()[&key]["value"], 1);
         store.compact();
         assert!(store.table_at(&table, first).is_err());
         assert!(store.since(first).is_err());

@@ -3,8 +3,6 @@
 use kube_schema::Document;
 use serde_json::Value;
 
-use crate::failure::{Failure, Outcome};
-
 /// A document and what its reader noticed about repeated keys.
 pub(crate) struct Body {
     pub(crate) document: Document,
@@ -13,8 +11,8 @@ pub(crate) struct Body {
 }
 
 /// Reads JSON.
-pub(crate) fn json(bytes: &[u8]) -> Outcome<Document> {
-    Document::parse(bytes).map_err(|error| Failure::bad_request(error.to_string()))
+pub(crate) fn json(bytes: &[u8]) -> Result<Document, String> {
+    Document::parse(bytes).map_err(|error| error.to_string())
 }
 
 /// Reads YAML, or JSON, which most clients send under YAML's name.

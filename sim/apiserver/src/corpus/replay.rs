@@ -1,22 +1,20 @@
 //! Running one case.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
 
 use edges::{Clock, Seed};
 use jiff::{SignedDuration, Timestamp};
 use kube_schema::Document;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Environment, Environments, archive::Case, compare::Bindings, request, template::Known, until};
+use super::{
+    Environment, Environments, answer::Answer, archive::Case, compare::Bindings, request, template::Known,
+    until, watching::Open,
+};
 use crate::{
     controllers::Controllers,
     core::{Core, State},
     dispatch::Reply,
-    encode,
-    registry::{Plan, event_for},
     request::Incoming,
     server::ApiServer,
     user::User,
@@ -37,23 +35,6 @@ struct Run {
 
 /// How long the server is left alone between two looks at it.
 const POLL: SignedDuration = SignedDuration::from_millis(50);
-
-/// A watch that a step opened.
-struct Open {
-    plan: Plan,
-    queue: VecDeque<Value>,
-    shown: u64,
-}
-
-/// An answer as it is compared.
-struct Answer {
-    code: u16,
-    content_type: String,
-    warnings: Vec<String>,
-    headers: Map<String, Value>,
-    body: Option<Value>,
-    text: String,
-}
 
 /// Servers with fixtures, to start cases from.
 #[derive(Default)]
@@ -256,7 +237,8 @@ impl Run {
 
     fn step(&mut self, step: &Value, id: &str, body: Option<&Document>) -> Result<(), String> {
         if step.get("compact").is_some() {
-            self.server.compact();
+            // The recorded server's caches outlived it.
+            self.server.core().state.store.compact_storage();
             return Ok(());
         }
         if let Some(watch) = step.get("collect").and_then(Value::as_str) {
@@ -270,27 +252,25 @@ impl Run {
         };
         let (incoming, _) = request::build(request, body, &self.known)?;
         let reply = self.awaited(step, &incoming);
-        if let Reply::Watch { plan, .. } = &reply
-            && step["watch"] == Value::Bool(true)
-        {
-            let queue = plan.first.iter().cloned().collect();
-            let open = Open {
-                shown: plan.after,
-                queue,
-                plan: (**plan).clone(),
-            };
-            self.watches.insert(id.to_owned(), open);
+        if step["watch"] == Value::Bool(true) {
+            self.watches.insert(id.to_owned(), Open::new(&reply, self.now));
         }
-        let answer = answer(reply);
+        let answer = Answer::new(reply);
         if let Some(body) = &answer.body {
             self.known.bodies.insert(id.to_owned(), body.clone());
         }
         self.pass(SignedDuration::from_millis(5));
-        self.compare(&step["response"], &answer)
+        let prefix = request
+            .pointer("/body/metadata/generateName")
+            .and_then(Value::as_str);
+        self.bindings
+            .generates(&self.known.text(prefix.unwrap_or_default()));
+        answer.compare(&step["response"], &mut self.bindings)
     }
 
     /// Lets time pass for the server and for what acts beside it.
     fn pass(&mut self, by: SignedDuration) {
+        self.look();
         match &mut self.beside {
             Some(beside) => {
                 beside.advance(by.unsigned_abs());
@@ -298,6 +278,7 @@ impl Run {
             }
             None => self.now += by,
         }
+        self.look();
     }
 
     /// The answer to a request; where a step says `until`, the first that meets its conditions, as far as time brings
@@ -338,163 +319,39 @@ impl Run {
         self.server.serve_at(incoming, None, self.now)
     }
 
-    fn compare(&mut self, expected: &Value, answer: &Answer) -> Result<(), String> {
-        let code = expected["code"].as_u64().unwrap_or(200);
-        if code != u64::from(answer.code) {
-            let message = answer
-                .body
-                .as_ref()
-                .map(|body| body["message"].to_string())
-                .unwrap_or_default();
-            let wanted = expected["body"]["message"].to_string();
-            return Err(format!(
-                " code: want {code} {wanted}, have {} {message}",
-                answer.code
-            ));
-        }
-        self.compare_headers(expected, answer)?;
-        if let Some(body) = expected.get("body") {
-            let Some(own) = &answer.body else {
-                return Err(format!(" body: want {body}, have text {}", answer.text));
-            };
-            return self.bindings.document(body, own, "");
-        }
-        match expected.get("bodyText") {
-            Some(text) => self
-                .bindings
-                .document(text, &Value::String(answer.text.clone()), " text"),
-            None => Ok(()),
-        }
-    }
-
-    fn compare_headers(&mut self, expected: &Value, answer: &Answer) -> Result<(), String> {
-        let Some(headers) = expected.get("headers").and_then(Value::as_object) else {
-            return Ok(());
-        };
-        let wanted = headers
-            .get("Content-Type")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        if wanted != answer.content_type {
-            return Err(format!(
-                " content type: want {wanted}, have {}",
-                answer.content_type
-            ));
-        }
-        let warnings: Vec<Value> = answer
-            .warnings
-            .iter()
-            .map(|text| Value::String(text.clone()))
-            .collect();
-        let wanted = headers
-            .get("Warning")
-            .cloned()
-            .unwrap_or_else(|| Value::Array(Vec::new()));
-        self.bindings
-            .document(&wanted, &Value::Array(warnings), " warnings")?;
-        for (name, value) in headers
-            .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "Content-Type" | "Warning"))
-        {
-            match answer.headers.get(&name.to_ascii_lowercase()) {
-                Some(own) => self.bindings.document(value, own, &format!(" header {name}"))?,
-                None => return Err(format!(" header {name}: want {value}, have nothing")),
-            }
-        }
-        Ok(())
-    }
-
+    /// Compares the events of an open watch, which come as time passes.
     fn collect(&mut self, id: &str, step: &Value) -> Result<(), String> {
-        let core = self.server.core();
-        let current = core.revision();
-        let open = self
-            .watches
-            .get_mut(id)
-            .ok_or_else(|| format!(" no watch {id}"))?;
-        if !open.plan.ends {
-            match core.state.store.since(open.shown) {
-                Ok(events) => open
-                    .queue
-                    .extend(events.filter_map(|event| event_for(&open.plan, event))),
-                Err(_) => open
-                    .queue
-                    .push_back(crate::registry::expired_event(open.shown, current)),
+        let seconds = step.get("timeoutSeconds").and_then(Value::as_f64).unwrap_or(0.0);
+        let deadline = self.now + SignedDuration::from_secs_f64(seconds);
+        let enough = step.get("events").and_then(Value::as_u64);
+        let mut events = Vec::new();
+        let mut settled = false;
+        let closed = loop {
+            self.look();
+            let open = self
+                .watches
+                .get_mut(id)
+                .ok_or_else(|| format!(" no watch {id}"))?;
+            events.extend(open.take());
+            if open.is_over() || self.now >= deadline || settled {
+                break open.is_over();
             }
-            open.shown = current;
-        }
-        let events: Vec<Value> = open.queue.drain(..).collect();
-        drop(core);
-        let wanted = step["response"]["events"].clone();
-        self.bindings.document(&wanted, &Value::Array(events), " events")
+            // Enough came: a moment more for what should not come.
+            settled = enough.is_some_and(|enough| events.len() as u64 >= enough);
+            self.pass(if settled { POLL * 3 } else { POLL });
+        };
+        let wanted = &step["response"];
+        self.bindings
+            .document(&wanted["events"], &Value::Array(events), " events")?;
+        self.bindings
+            .document(&wanted["closed"], &Value::Bool(closed), " closed")
     }
-}
 
-fn answer(reply: Reply) -> Answer {
-    let quoted = |warnings: Vec<String>| {
-        warnings
-            .iter()
-            .map(|text| format!("299 - {}", encode::warning(text)))
-            .collect::<Vec<_>>()
-    };
-    match reply {
-        Reply::Object {
-            code,
-            object,
-            warnings,
-            encoding,
-        } => {
-            let (media, text) = match encoding {
-                crate::media::Encoding::Json => ("application/json", String::new()),
-                crate::media::Encoding::Yaml => (
-                    "application/yaml",
-                    String::from_utf8_lossy(&encode::yaml(&object)).into_owned(),
-                ),
-            };
-            let retry = object
-                .pointer("/details/retryAfterSeconds")
-                .map(|seconds| seconds.to_string().into());
-            Answer {
-                code,
-                content_type: media.to_owned(),
-                warnings: quoted(warnings),
-                headers: retry
-                    .map(|seconds| ("retry-after".to_owned(), seconds))
-                    .into_iter()
-                    .collect(),
-                body: text.is_empty().then(|| Arc::unwrap_or_clone(object)),
-                text,
-            }
-        }
-        Reply::Watch { warnings, .. } => Answer {
-            code: 200,
-            content_type: "application/json".to_owned(),
-            warnings: quoted(warnings),
-            headers: Map::new(),
-            body: None,
-            text: String::new(),
-        },
-        Reply::Raw {
-            code,
-            content_type,
-            body,
-            headers,
-        } => {
-            let text = String::from_utf8_lossy(&body).into_owned();
-            let parsed = content_type
-                .starts_with("application/json")
-                .then(|| serde_json::from_slice(&body).ok())
-                .flatten();
-            Answer {
-                code,
-                content_type,
-                warnings: Vec::new(),
-                headers: headers
-                    .into_iter()
-                    .map(|(name, value)| (name.to_ascii_lowercase(), value.into()))
-                    .collect(),
-                body: parsed,
-                text,
-            }
+    /// Lets the open watches see what was written, and how late it is.
+    fn look(&mut self) {
+        let core = self.server.core();
+        for open in self.watches.values_mut() {
+            open.look(&core, self.now);
         }
     }
 }

@@ -21,14 +21,14 @@ enum Format {
 
 /// An amount in billionths and the way it was written.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Quantity {
+pub(crate) struct Quantity {
     nano: i128,
     format: Format,
 }
 
 impl Quantity {
     /// Reads an amount.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let (negative, rest) = match text.as_bytes().first()? {
             b'-' => (true, &text[1..]),
@@ -52,7 +52,7 @@ impl Quantity {
     }
 
     /// Reads a JSON member.
-    pub(super) fn of(value: &Value) -> Option<Self> {
+    pub(crate) fn of(value: &Value) -> Option<Self> {
         match value {
             Value::String(s) => Self::parse(s),
             Value::Number(n) => Self::parse(&n.to_string()),
@@ -61,7 +61,7 @@ impl Quantity {
     }
 
     /// An amount of this many units.
-    pub(super) fn units(n: i64) -> Self {
+    pub(crate) fn units(n: i64) -> Self {
         Self {
             nano: i128::from(n) * NANO,
             format: Format::Decimal,
@@ -69,10 +69,19 @@ impl Quantity {
     }
 
     /// The sum, written as the left side.
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         let format = if self.nano == 0 { other.format } else { self.format };
         Self {
             nano: self.nano + other.nano,
+            format,
+        }
+    }
+
+    /// The difference, written as the left side.
+    pub(crate) fn minus(self, other: Self) -> Self {
+        let format = if self.nano == 0 { other.format } else { self.format };
+        Self {
+            nano: self.nano - other.nano,
             format,
         }
     }
@@ -89,7 +98,7 @@ impl Quantity {
     }
 
     /// -1, 0 or 1.
-    pub(super) fn sign(self) -> i128 {
+    pub(crate) fn sign(self) -> i128 {
         self.nano.signum()
     }
 
@@ -99,7 +108,7 @@ impl Quantity {
     }
 
     /// The amount in thousandths.
-    pub(super) fn milli(self) -> i128 {
+    pub(crate) fn milli(self) -> i128 {
         self.nano / (NANO / 1000)
     }
 }

@@ -33,6 +33,7 @@ mod volume;
 mod warnings;
 
 pub use errors::{FieldError, summary};
+pub use names::{label_value, qualified as label_key};
 pub use warnings::warnings;
 
 use serde_json::Value;

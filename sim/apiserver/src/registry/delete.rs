@@ -161,9 +161,9 @@ impl Call<'_> {
     }
 
     pub(crate) fn delete_collection(&mut self) -> Outcome<(u16, Arc<Value>)> {
+        let selection = self.list_options(false)?.selection;
         self.write_options("DeleteOptions")?;
         let options = self.delete_options()?;
-        let selection = self.selection()?;
         let table = self.core.table(&self.resource.table);
         let seen = self.core.revision();
         let resource = Arc::clone(&self.resource);

@@ -15,6 +15,17 @@ use crate::{
 
 impl Call<'_> {
     pub(crate) fn get(&mut self) -> Outcome<Arc<Value>> {
+        if let Some(text) = self
+            .query
+            .get("resourceVersion")
+            .filter(|text| revision(text).is_none())
+        {
+            // Reading one object, the server takes this for a fault of its own.
+            return Err(Failure::plain(format!(
+                "resourceVersion: {}",
+                not_a_revision(text)
+            )));
+        }
         self.not_too_new()?;
         let stored = self.stored()?;
         if self.target.subresource == "scale" {

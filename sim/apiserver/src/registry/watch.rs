@@ -1,17 +1,18 @@
-//! Watches: what one shows, planned when it opens; the shell plays the plan.
+//! Watches: what one shows, planned when it opens.
 
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
 use super::{
-    list::Selection,
+    options::Selection,
+    play::Line,
     read::{not_a_revision, revision, view},
 };
 use crate::{
     call::Call,
-    core::stamped,
-    failure::{Cause, Failure, Outcome},
+    failure::{Failure, Outcome},
+    kinds,
     media::Form,
     resource::Resource,
     store::{Event, in_namespace},
@@ -25,140 +26,137 @@ pub(crate) struct Plan {
     pub(crate) selection: Selection,
     pub(crate) form: Form,
     /// Sent before anything else.
-    pub(crate) first: Vec<Value>,
+    pub(super) first: Vec<Line>,
     /// Events after this revision follow.
     pub(crate) after: u64,
-    pub(crate) bookmarks: bool,
-    pub(crate) timeout: Duration,
+    pub(super) bookmarks: bool,
+    /// What is sent first ends with a bookmark, soon followed by another.
+    pub(super) initial: bool,
+    pub(super) timeout: Duration,
     /// Nothing follows what is sent first.
-    pub(crate) ends: bool,
+    pub(super) ends: bool,
 }
 
 impl Call<'_> {
     pub(crate) fn watch(&mut self, form: &Form) -> Outcome<Plan> {
-        self.check_watch_options()?;
-        let selection = self.selection()?;
-        let bookmarks = self.query.flag("allowWatchBookmarks").unwrap_or(false);
-        let seconds = self
-            .query
-            .number::<u64>("timeoutSeconds")?
-            .filter(|seconds| *seconds > 0);
-        let seconds = seconds.unwrap_or_else(|| 1800 + self.core.state.rng.below(1800));
-        let asked = self.not_too_new_for_watch()?;
+        let options = self.list_options(true)?;
+        let asked = match options.revision.as_str() {
+            "" => 0,
+            text => revision(text)
+                .ok_or_else(|| Failure::plain(format!("resourceVersion: {}", not_a_revision(text))))?,
+        };
         let current = self.core.revision();
-        let initial = self
-            .query
-            .flag("sendInitialEvents")
-            .filter(|_| self.query.has("sendInitialEvents"));
         let mut plan = Plan {
             resource: Arc::clone(&self.resource),
             namespace: self.target.namespace.clone(),
-            selection,
+            selection: options.selection,
             form: form.clone(),
             first: Vec::new(),
-            after: current,
-            bookmarks,
-            timeout: Duration::from_secs(seconds),
-            ends: false,
+            after: asked,
+            bookmarks: options.bookmarks,
+            initial: false,
+            timeout: self.watch_timeout(options.timeout),
+            ends: options.timeout.is_some_and(|seconds| seconds < 0),
         };
-        if initial.unwrap_or(asked == 0) {
-            let table = self.core.table(&self.resource.table);
-            let present =
-                in_namespace(&table, &plan.namespace).map(|(_, stored)| view(&plan.resource, stored));
-            let present: Vec<Arc<Value>> = present.filter(|object| plan.selection.matches(object)).collect();
-            plan.first = present
-                .iter()
-                .map(|object| entry(&plan, "ADDED", object))
-                .collect();
-            if bookmarks {
-                plan.first.push(bookmark(&plan.resource, current, true));
-            }
-        } else if initial == Some(false) && asked == 0 {
+        if plan.ends {
+            return Ok(plan);
+        }
+        // Who does not say where to start begins with what is there.
+        let initial = options.initial.unwrap_or(asked == 0);
+        if initial && asked > current {
+            // DIFFERENCE: the genuine server waits three seconds for the revision to come.
+            let failure = Failure::version_in_the_future(asked, current);
+            plan.first = vec![Line::error(&failure)];
+            plan.ends = true;
+        } else if initial {
+            self.plan_initial(&mut plan);
+        } else if asked == 0 {
             plan.after = current;
-        } else {
-            plan.after = asked;
-            if self.core.state.store.since(asked).is_err() {
-                plan.first = vec![expired_event(asked, current)];
-                plan.ends = true;
-            }
+        } else if let Err(compacted) = self.core.state.store.since(asked) {
+            plan.first = vec![Line::expired(asked, compacted.floor)];
+            plan.ends = true;
         }
         Ok(plan)
     }
 
-    fn not_too_new_for_watch(&self) -> Outcome<u64> {
-        let Some(text) = self.query.get("resourceVersion") else {
-            return Ok(0);
+    fn watch_timeout(&mut self, asked: Option<i64>) -> Duration {
+        const LEAST: u64 = 1800;
+        let seconds = match asked {
+            None | Some(0) => LEAST + self.core.state.rng.below(LEAST),
+            Some(seconds) => u64::try_from(seconds).unwrap_or(0),
         };
-        let asked = revision(text)
-            .ok_or_else(|| Failure::plain(format!("resourceVersion: {}", not_a_revision(text))))?;
-        let current = self.core.revision();
-        if asked > current {
-            return Err(Failure::version_in_the_future(asked, current));
-        }
-        Ok(asked)
+        Duration::from_secs(seconds)
     }
 
-    fn check_watch_options(&self) -> Outcome<()> {
-        let initial = self.query.has("sendInitialEvents");
-        let how = self.query.get("resourceVersionMatch");
-        let mut causes = Vec::new();
-        if initial && how != Some("NotOlderThan") {
-            let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-            causes.push(Cause::forbidden("resourceVersionMatch", detail));
+    /// The present state as events, and the bookmark that says they are all.
+    fn plan_initial(&mut self, plan: &mut Plan) {
+        let table = self.core.table(&self.resource.table);
+        let present = in_namespace(&table, &plan.namespace).map(|(_, stored)| view(&plan.resource, stored));
+        let present = present.filter(|object| plan.selection.matches(object));
+        let mut first: Vec<Line> = present.map(|object| Line::new("ADDED", object)).collect();
+        plan.after = self.core.revision();
+        plan.initial = plan.bookmarks;
+        if plan.bookmarks {
+            first.push(plan.bookmark(plan.after, true));
         }
-        if let (Some(how), false) = (how, initial) {
-            let _ = how;
-            let detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
-            causes.push(Cause::forbidden("resourceVersionMatch", detail));
-        }
-        if causes.is_empty() {
-            return Ok(());
-        }
-        Err(Failure::invalid("meta.k8s.io", "ListOptions", "", &causes))
+        plan.first = first;
     }
 }
 
-fn entry(plan: &Plan, kind: &str, object: &Arc<Value>) -> Value {
-    json!({ "type": kind, "object": plan.form.show(&plan.resource, object) })
-}
-
-/// A mark of progress; `initial` ends the synthetic first events.
-pub(crate) fn bookmark(resource: &Resource, revision: u64, initial: bool) -> Value {
-    let mut meta = json!({ "resourceVersion": revision.to_string() });
-    if initial {
-        meta["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
+impl Plan {
+    /// A mark of progress; `initial` ends the synthetic first events.
+    pub(super) fn bookmark(&self, revision: u64, initial: bool) -> Line {
+        let mut meta = json!({ "resourceVersion": revision.to_string() });
+        if initial {
+            meta["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
+        }
+        let resource = &self.resource;
+        let mut object =
+            json!({ "kind": resource.kind, "apiVersion": resource.api_version(), "metadata": meta });
+        if let Some(kind) = resource.kind_model() {
+            // An empty object has the members that every object of its kind has.
+            kinds::settle(kind, &mut object);
+        }
+        Line::new("BOOKMARK", Arc::new(object))
     }
-    json!({
-        "type": "BOOKMARK",
-        "object": { "kind": resource.kind, "apiVersion": resource.api_version(), "metadata": meta },
-    })
-}
 
-/// The log no longer reaches back: the client has to list again.
-pub(crate) fn expired_event(asked: u64, current: u64) -> Value {
-    let message = format!("too old resource version: {asked} ({current})");
-    json!({ "type": "ERROR", "object": Failure::expired(message).status() })
-}
+    /// When the next bookmark is due, counted from the opening: about every minute, and once more before the end.
+    pub(super) fn next_bookmark(&self, passed: Duration, first: bool) -> Option<Duration> {
+        const SOON: Duration = Duration::from_millis(600);
+        const EVERY: Duration = Duration::from_secs(60);
+        const BEFORE_END: Duration = Duration::from_secs(2);
+        if !self.bookmarks {
+            return None;
+        }
+        if first && self.initial {
+            // QUIRK: a watch that waits for its initial bookmark is due at once, and so gets a second one at the next
+            // tick of the server's timer.
+            return Some(SOON);
+        }
+        let last = self.timeout.saturating_sub(BEFORE_END);
+        Some((passed + EVERY).min(last)).filter(|due| *due > passed)
+    }
 
-/// What a watch shows of one write: objects that start or stop to match appear and disappear.
-pub(crate) fn event_for(plan: &Plan, event: &Event) -> Option<Value> {
-    if event.table != plan.resource.table {
-        return None;
-    }
-    if !plan.namespace.is_empty() && event.key.namespace() != plan.namespace {
-        return None;
-    }
-    let seen = |stored: &Option<Arc<Value>>| {
-        let object = view(&plan.resource, stored.as_ref()?);
-        plan.selection.matches(&object).then_some(object)
-    };
-    match (seen(&event.old), seen(&event.new)) {
-        (None, None) => None,
-        (None, Some(new)) => Some(entry(plan, "ADDED", &new)),
-        (Some(_), Some(new)) => Some(entry(plan, "MODIFIED", &new)),
-        (Some(old), None) => {
-            let last = Arc::new(stamped(&old, event.revision));
-            Some(entry(plan, "DELETED", &last))
+    /// What a watch shows of one write: objects that start or stop to match appear and disappear.
+    pub(super) fn line(&self, event: &Event) -> Option<Line> {
+        if event.table != self.resource.table {
+            return None;
+        }
+        if !self.namespace.is_empty() && event.key.namespace() != self.namespace {
+            return None;
+        }
+        let seen = |stored: &Option<Arc<Value>>| {
+            let object = view(&self.resource, stored.as_ref()?);
+            self.selection.matches(&object).then_some(object)
+        };
+        match (seen(&event.old), seen(&event.new)) {
+            (None, None) => None,
+            (None, Some(new)) => Some(Line::new("ADDED", new)),
+            (Some(_), Some(new)) => Some(Line::new("MODIFIED", new)),
+            (Some(old), None) => {
+                let last = crate::core::stamped(&old, event.revision);
+                Some(Line::new("DELETED", Arc::new(last)))
+            }
         }
     }
 }

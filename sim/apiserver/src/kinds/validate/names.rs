@@ -145,7 +145,7 @@ pub(super) fn path_segment(text: &str, prefix: bool) -> Vec<String> {
 }
 
 /// `example.com/MyName`
-pub(super) fn qualified(text: &str) -> Vec<String> {
+pub fn qualified(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     let parts: Vec<&str> = text.split('/').collect();
     let name = match parts.as_slice() {
@@ -177,7 +177,7 @@ pub(super) fn qualified(text: &str) -> Vec<String> {
 }
 
 /// The value of a label.
-pub(super) fn label_value(text: &str) -> Vec<String> {
+pub fn label_value(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     if text.len() > 63 {
         out.push(bytes(63));

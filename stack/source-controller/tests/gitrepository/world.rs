@@ -75,7 +75,8 @@ impl World {
             minor: "1.36".into(),
             clock,
             seed: Seed(1),
-            controllers: true,
+            controllers: apiserver::Controllers::All,
+            openshift: false,
         });
         let git = GitServer::new().unwrap();
         let ports = Ports::default();

@@ -115,11 +115,34 @@ fn mismatch(resource: &Resource, object: &Value, list: bool) -> Box<Failure> {
 }
 
 pub(crate) fn metadata_of(object: &Value, version: &str) -> Value {
+    let mut metadata = object
+        .get("metadata")
+        .cloned()
+        .unwrap_or_else(|| Value::Object(Map::new()));
+    if matches!(manifest::object::kind(object), "DaemonSet" | "") {
+        hide_template_generation(&mut metadata);
+    }
     json!({
         "kind": "PartialObjectMetadata",
         "apiVersion": format!("meta.k8s.io/{version}"),
-        "metadata": object.get("metadata").cloned().unwrap_or_else(|| Value::Object(Map::new())),
+        "metadata": metadata,
     })
+}
+
+/// QUIRK: a DaemonSet's template generation becomes an annotation only where the whole object is converted to its
+/// version; its metadata alone never is.
+fn hide_template_generation(metadata: &mut Value) {
+    let Some(members) = metadata.as_object_mut() else {
+        return;
+    };
+    if let Some(annotations) = members.get_mut("annotations").and_then(Value::as_object_mut)
+        && annotations
+            .remove("deprecated.daemonset.template.generation")
+            .is_some()
+        && annotations.is_empty()
+    {
+        members.remove("annotations");
+    }
 }
 
 /// One clause of an `Accept` header.

@@ -15,6 +15,7 @@ use crate::{
     controllers::{self, Controllers},
     core::{Core, State},
     dispatch::{self, Reply},
+    faults::Trouble,
     gvr::Gvr,
     limits,
     registry::{self, view},
@@ -53,6 +54,7 @@ struct Shared {
     webhooks: Mutex<Option<Webhooks>>,
     /// Carries the revision to the watches.
     revision: watch::Sender<(u64, u64)>,
+    trouble: Trouble,
 }
 
 /// The whole state at one moment; keeping one costs nothing.
@@ -70,7 +72,9 @@ impl ApiServer {
             core.openshift = true;
             bootstrap::openshift(&mut core, config.clock.now());
         }
-        Self::around(core, config.clock)
+        let shell = Self::around(core, config.clock);
+        shell.trouble().sow(config.seed);
+        shell
     }
 
     /// A shell around a core.
@@ -81,6 +85,7 @@ impl ApiServer {
             clock,
             webhooks: Mutex::new(None),
             revision,
+            trouble: Trouble::default(),
         }))
     }
 
@@ -91,6 +96,10 @@ impl ApiServer {
 
     pub(crate) fn clock(&self) -> Clock {
         self.0.clock
+    }
+
+    pub(crate) fn trouble(&self) -> &Trouble {
+        &self.0.trouble
     }
 
     pub(crate) fn revisions(&self) -> watch::Receiver<(u64, u64)> {

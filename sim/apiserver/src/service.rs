@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, pending},
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
@@ -20,6 +20,7 @@ use tower::Service;
 
 use crate::{
     dispatch::Reply,
+    faults::Ear,
     limits,
     media::Encoding,
     registry::{Plan, Playing},
@@ -41,11 +42,15 @@ pub struct ApiService {
 impl ApiServer {
     /// A client that acts as `user`.
     pub fn client(&self, user: User) -> kube::Client {
-        let service = ApiService {
+        kube::Client::new(self.service_as(user), "default")
+    }
+
+    /// A service that takes every request for this user's.
+    pub(crate) fn service_as(&self, user: User) -> ApiService {
+        ApiService {
             server: self.clone(),
             user: Some(Arc::new(user)),
-        };
-        kube::Client::new(service, "default")
+        }
     }
 
     /// A service that reads who asks from bearer tokens.
@@ -58,16 +63,19 @@ impl ApiServer {
 
     /// Answers one request whose body has been read; no webhook is called.
     pub fn handle(&self, request: Request<Bytes>, user: Option<&User>) -> Response<ResponseBody> {
-        self.respond(self.serve(&incoming(request), user))
+        let request = incoming(request);
+        let concerned = self.is_concerned(&request, user);
+        self.respond(self.serve(&request, user), concerned)
     }
 
-    /// Answers one request whose body has been read.
-    pub async fn answer(&self, request: Request<Bytes>, user: Option<&User>) -> Response<ResponseBody> {
-        let reply = self.serve_asking(&incoming(request), user).await;
-        self.respond(reply)
+    /// Answers one request, webhooks asked; a watch of a user whom faults concern listens for them.
+    pub(crate) async fn answer(&self, request: &Incoming, user: Option<&User>) -> Response<ResponseBody> {
+        let concerned = self.is_concerned(request, user);
+        let reply = self.serve_asking(request, user).await;
+        self.respond(reply, concerned)
     }
 
-    fn respond(&self, reply: Reply) -> Response<ResponseBody> {
+    pub(crate) fn respond(&self, reply: Reply, concerned: bool) -> Response<ResponseBody> {
         let full = |bytes: Vec<u8>| Full::new(Bytes::from(bytes)).boxed_unsync();
         let mut response = match reply {
             Reply::Object {
@@ -106,7 +114,7 @@ impl ApiServer {
                 response
             }
             Reply::Watch { plan, warnings } => {
-                let body = StreamBody::new(self.play(*plan)).boxed_unsync();
+                let body = StreamBody::new(self.play(*plan, concerned)).boxed_unsync();
                 with_warnings(build(200, "application/json", body), &warnings)
             }
         };
@@ -120,11 +128,16 @@ impl ApiServer {
     }
 
     /// The lines of a watch.
-    fn play(&self, plan: Plan) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + 'static {
+    fn play(
+        &self,
+        plan: Plan,
+        concerned: bool,
+    ) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + 'static {
         let state = Watch {
             server: self.clone(),
             playing: Playing::new(plan),
             revisions: self.revisions(),
+            ear: concerned.then(|| Ear::new(self)),
             epoch: self.core().epoch,
             opened: self.clock().now(),
             timer: None,
@@ -141,6 +154,8 @@ struct Watch {
     server: ApiServer,
     playing: Playing,
     revisions: tokio::sync::watch::Receiver<(u64, u64)>,
+    /// Hears of faults.
+    ear: Option<Ear>,
     epoch: u64,
     opened: Timestamp,
     /// Wakes when something is due.
@@ -150,7 +165,7 @@ struct Watch {
 impl Watch {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(event) = self.playing.next(self.server.clock().now()) {
+            if let Some(event) = self.event() {
                 return Some(line(&event));
             }
             if self.playing.is_over() {
@@ -160,7 +175,7 @@ impl Watch {
             if self.playing.is_over() {
                 continue;
             }
-            if let Some(event) = self.playing.next(self.server.clock().now()) {
+            if let Some(event) = self.event() {
                 return Some(line(&event));
             }
             let due = self.playing.due();
@@ -172,12 +187,46 @@ impl Watch {
             let Some((_, timer)) = &mut self.timer else {
                 continue;
             };
+            let ear = &mut self.ear;
+            let broken = async {
+                match ear {
+                    Some(ear) => ear.broken().await,
+                    None => pending().await,
+                }
+            };
             tokio::select! {
                 biased;
+                () = broken => return self.cut(),
                 changed = self.revisions.changed() => if changed.is_err() { return None },
                 () = timer => self.timer = None,
             }
+            if let Some(delay) = self.ear.as_ref().and_then(Ear::delay) {
+                self.server.clock().sleep(delay).await;
+            }
         }
+    }
+
+    /// The next event that gets through.
+    fn event(&mut self) -> Option<Value> {
+        loop {
+            let event = self.playing.next(self.server.clock().now())?;
+            let progress = event["type"] == "BOOKMARK"
+                && event
+                    .pointer("/object/metadata/annotations/k8s.io~1initial-events-end")
+                    .is_none();
+            if !(progress && self.ear.as_ref().is_some_and(Ear::is_starved)) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// The connection breaks: half of an event may still get through.
+    fn cut(&mut self) -> Option<Bytes> {
+        self.look();
+        let first = self.playing.next(self.server.clock().now());
+        self.playing.break_off();
+        let first = line(&first?);
+        Some(first.slice(..first.len() / 2))
     }
 
     fn passed(&self) -> Duration {
@@ -284,8 +333,8 @@ where
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = bounded(body).await?;
-            let request = Request::from_parts(parts, body);
-            Ok(server.answer(request, user.as_deref()).await)
+            let request = incoming(Request::from_parts(parts, body));
+            server.serve_disturbed(&request, user.as_deref()).await
         })
     }
 }

@@ -11,7 +11,7 @@ use world::Gate;
 use crate::verdict::Miss;
 
 /// Starts pods of the extension's image as its components, with what really stands in the pod.
-pub(super) fn launcher(gate: Gate) -> Launcher {
+pub(in crate::target) fn launcher(gate: Gate) -> Launcher {
     Arc::new(move |pod: &Pod| -> Option<Process> {
         if pod.image != extension::IMAGE {
             return None;
@@ -41,7 +41,7 @@ pub(super) fn launcher(gate: Gate) -> Launcher {
 }
 
 /// Creates every object of an installation.
-pub(super) fn install(api: &ApiServer) -> Result<(), Miss> {
+pub(in crate::target) fn install(api: &ApiServer) -> Result<(), Miss> {
     for manifest in extension::manifests() {
         let (code, answer) = api.call(
             &User::admin(),

@@ -89,6 +89,12 @@ impl Playing {
         self.ended = true;
     }
 
+    /// Ends the watch without what is still to be sent.
+    pub(crate) fn break_off(&mut self) {
+        self.queue.clear();
+        self.ended = true;
+    }
+
     /// When something happens by itself, counted from the opening.
     pub(crate) fn due(&self) -> Duration {
         let end = self.plan.timeout;

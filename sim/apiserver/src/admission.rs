@@ -39,8 +39,11 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
     classes::mutate(call, object, old);
     if call.resource.is("", "pods") && call.target.subresource.is_empty() {
         match old {
-            None => pods::mutate(call, object)?,
-            Some(_) => pods::tolerate(object),
+            None => {
+                pods::mutate(call, object)?;
+                classes::runtime(call, object)?;
+            }
+            Some(old) => pods::mutate_again(object, old),
         }
     }
     if call.resource.is("", "nodes") && old.is_none() {
@@ -78,7 +81,7 @@ pub(crate) fn settle(call: &Call<'_>, object: &mut Value) {
 pub(crate) fn validate(call: &mut Call<'_>, object: &Value, old: Option<&Value>) -> Outcome<()> {
     ranges::validate(call, object, old)?;
     podsecurity::validate(call, object, old)?;
-    classes::validate(call, object)?;
+    classes::validate(call, object, old)?;
     openshift::validate(call, object, old)?;
     let write = Write::of(object, old);
     policies::validate(call, write)?;

@@ -138,6 +138,19 @@ fn observe(core: &mut Core, tasks: &mut BTreeSet<Task>) {
     }
     for event in &events {
         note(core, event, tasks);
+        count(core, event, tasks);
+    }
+}
+
+/// Whatever happens in a namespace with quotas may count there.
+fn count(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
+    let namespace = event.key.namespace();
+    if namespace.is_empty() || core.controllers != Controllers::All {
+        return;
+    }
+    let quotas = core.table(names::QUOTAS);
+    if in_namespace(&quotas, namespace).next().is_some() {
+        tasks.insert(Task::Count(namespace.to_owned()));
     }
 }
 
@@ -173,14 +186,6 @@ fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
         }
     }
     note_by_table(core, event, state, tasks);
-    let namespace = event.key.namespace();
-    if !namespace.is_empty()
-        && in_namespace(&core.table(names::QUOTAS), namespace)
-            .next()
-            .is_some()
-    {
-        tasks.insert(Task::Count(namespace.to_owned()));
-    }
     if event.new.is_none() && !event.key.namespace().is_empty() {
         // What is left of its namespace, of its definition, of what the namespace was furnished with.
         let namespace = event.key.namespace().to_owned();

@@ -18,6 +18,7 @@ use crate::{
     media::{self, Encoding, Form},
     registry::Plan,
     request::{self, Incoming, Route, Target, Verb},
+    resource::Resource,
     strategy,
     user::User,
 };
@@ -44,11 +45,15 @@ pub(crate) enum Reply {
 
 impl Reply {
     pub(crate) fn refusal(failure: &Failure) -> Self {
+        Self::refusal_in(failure, Encoding::Json)
+    }
+
+    fn refusal_in(failure: &Failure, encoding: Encoding) -> Self {
         Self::Object {
             code: failure.code,
             object: Arc::new(failure.status()),
             warnings: Vec::new(),
-            encoding: Encoding::Json,
+            encoding,
         }
     }
 
@@ -83,6 +88,12 @@ pub(crate) fn serve(core: &mut Core, request: &Incoming, user: Option<&User>, no
     if let Some(problem) = request::unreadable(&request.path) {
         return Reply::text(500, problem);
     }
+    let refused =
+        |failure: &Failure| Reply::refusal_in(failure, media::of_refusals(request.header("accept")));
+    let route = request::route(&request.method, &request.path, &request.query);
+    if let Err(failure) = deadline(request, &route) {
+        return refused(&failure);
+    }
     controllers::wake(core, now);
     let mut warnings = Vec::new();
     let identity = match user {
@@ -90,11 +101,10 @@ pub(crate) fn serve(core: &mut Core, request: &Incoming, user: Option<&User>, no
         None => bearer::authenticate(core, request.header("authorization"), now, &mut warnings),
     };
     let Ok(identity) = identity else {
-        return Reply::refusal(&Failure::new(401, "Unauthorized", "Unauthorized"));
+        return refused(&Failure::new(401, "Unauthorized", "Unauthorized"));
     };
-    let route = request::route(&request.method, &request.path, &request.query);
     let answer = route_to(core, request, route, identity, now);
-    let reply = answer.unwrap_or_else(|failure| Reply::refusal(&failure));
+    let reply = answer.unwrap_or_else(|failure| refused(&failure));
     reply.warned(warnings)
 }
 
@@ -116,6 +126,17 @@ fn route_to(
     }
 }
 
+/// The time that a client gives a request has to be one; watches have none.
+fn deadline(request: &Incoming, route: &Route) -> Outcome<()> {
+    let watching = matches!(route, Route::Resource(target) if target.verb == Verb::Watch);
+    match request.query.get("timeout") {
+        Some(text) if !watching && !request::is_duration(text) => Err(Failure::bad_request(
+            "invalid timeout specified in the request URL",
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn serve_resource(
     core: &mut Core,
     request: &Incoming,
@@ -127,38 +148,7 @@ fn serve_resource(
     let Some(resource) = core.resolve(&target.gvr) else {
         return discovery::missing(core, &target);
     };
-    let scoped = !target.namespace.is_empty();
-    if scoped && !resource.namespaced || target.tail {
-        return Err(Failure::no_resource());
-    }
-    if !target.subresource.is_empty() && !resource.has_subresource(&target.subresource) {
-        if resource.is_custom() {
-            return Err(Failure::not_found(
-                &target.gvr.group,
-                &target.gvr.resource,
-                &target.name,
-            ));
-        }
-        return Err(Failure::no_resource());
-    }
-    if request.body.len() > limits::BODY {
-        let message = format!("Request entity too large: limit is {}", limits::BODY);
-        return Err(Failure::new(413, "RequestEntityTooLarge", message));
-    }
-    let named = !target.name.is_empty();
-    let served = match target.verb {
-        Verb::Create => !named || !target.subresource.is_empty(),
-        Verb::Update | Verb::Patch => named,
-        _ => true,
-    };
-    let placed = !resource.namespaced || scoped || matches!(target.verb, Verb::List | Verb::Watch);
-    let known = request.method != "HEAD" && target.verb != Verb::Other;
-    if !known || !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
-        return Err(Failure::not_allowed());
-    }
-    if !resource.is_custom() {
-        media::producible(request.header("accept"), target.verb, &target.subresource)?;
-    }
+    check(request, &target, &resource)?;
     let negotiated = media::negotiate(
         request.header("accept"),
         request.query.get("includeObject"),
@@ -188,23 +178,9 @@ fn serve_resource(
     let answer = result.and_then(|done| match done {
         Done::Object(code, object) => Ok(Done::Object(code, form.answer(&shown, &object, now)?)),
         Done::Watch(_) if encoding == Encoding::Yaml => Err(media::no_stream()),
-        watch @ Done::Watch(_) => Ok(watch),
+        other => Ok(other),
     });
-    let reply = match answer {
-        Ok(Done::Watch(plan)) => Reply::Watch { plan, warnings },
-        Ok(Done::Object(code, object)) => Reply::Object {
-            code,
-            object,
-            warnings,
-            encoding,
-        },
-        Err(failure) => Reply::Object {
-            code: failure.code,
-            object: Arc::new(failure.status()),
-            warnings,
-            encoding,
-        },
-    };
+    let reply = reply(answer, warnings, encoding);
     let asked = Asked {
         target: &target,
         user,
@@ -215,6 +191,75 @@ fn serve_resource(
         controllers::settle(core, now);
     }
     Ok(reply)
+}
+
+/// Refuses what the resource does not have, and bodies that are too large.
+fn check(request: &Incoming, target: &Target, resource: &Resource) -> Outcome<()> {
+    let scoped = !target.namespace.is_empty();
+    if scoped && !resource.namespaced || target.tail {
+        return Err(Failure::no_resource());
+    }
+    if !target.subresource.is_empty() && !resource.has_subresource(&target.subresource) {
+        if resource.is_custom() {
+            return Err(Failure::not_found(
+                &target.gvr.group,
+                &target.gvr.resource,
+                &target.name,
+            ));
+        }
+        return Err(Failure::no_resource());
+    }
+    if request.body.len() > limits::BODY {
+        let message = format!("Request entity too large: limit is {}", limits::BODY);
+        return Err(Failure::new(413, "RequestEntityTooLarge", message));
+    }
+    let named = !target.name.is_empty();
+    let served = match target.verb {
+        Verb::Create => !named || !target.subresource.is_empty(),
+        Verb::Update | Verb::Patch => named,
+        _ => true,
+    };
+    let placed = !resource.namespaced || scoped || matches!(target.verb, Verb::List | Verb::Watch);
+    let known = request.method != "HEAD" && target.verb != Verb::Other;
+    if !known || !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
+        if resource.is_custom() && known {
+            let gvr = &target.gvr;
+            let kind = crate::gvr::qualified(&gvr.group, &gvr.resource);
+            let message = format!(
+                "{} is not supported on resources of kind {kind:?}",
+                target.verb.name()
+            );
+            let failure = Failure::new(405, "MethodNotAllowed", message);
+            return Err(failure.about("", &gvr.group, &gvr.resource));
+        }
+        return Err(Failure::not_allowed());
+    }
+    if !resource.is_custom() {
+        media::producible(request.header("accept"), target.verb, &target.subresource)?;
+    }
+    Ok(())
+}
+
+fn reply(answer: Outcome<Done>, warnings: Vec<String>, encoding: Encoding) -> Reply {
+    let (code, object) = match answer {
+        Ok(Done::Watch(plan)) => return Reply::Watch { plan, warnings },
+        Ok(Done::Nothing) => {
+            return Reply::Raw {
+                code: 204,
+                content_type: String::new(),
+                body: Bytes::new(),
+                headers: Vec::new(),
+            };
+        }
+        Ok(Done::Object(code, object)) => (code, object),
+        Err(failure) => (failure.code, Arc::new(failure.status())),
+    };
+    Reply::Object {
+        code,
+        object,
+        warnings,
+        encoding,
+    }
 }
 
 /// A collection that is asked for one name is judged as that object.
@@ -233,11 +278,16 @@ fn named(target: &Target, request: &Incoming) -> Target {
 }
 
 enum Done {
+    /// There is nothing to say.
+    Nothing,
     Object(u16, Arc<Value>),
     Watch(Box<Plan>),
 }
 
 fn run(call: &mut Call<'_>, form: &Form) -> Outcome<Done> {
+    if call.connects() {
+        return call.connect().map(|()| Done::Nothing);
+    }
     let (code, object) = match call.target.verb {
         Verb::Get => (200, call.get()?),
         Verb::List => (200, Arc::new(call.list()?)),

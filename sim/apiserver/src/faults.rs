@@ -197,8 +197,7 @@ impl ApiServer {
         let name = match user {
             Some(user) => user.name.clone(),
             None => {
-                let header = request.header("authorization");
-                let now = self.clock().now();
+                let (header, now) = (request.header("authorization"), self.clock().now());
                 match bearer::authenticate(&mut self.core(), header, now, &mut Vec::new()) {
                     Ok(user) => user.name,
                     Err(_) => return false,

@@ -192,8 +192,21 @@ impl ApiServer {
         content_type: &str,
         body: Option<&Value>,
     ) -> (u16, Value) {
+        let agent = user.name.replace('/', "-");
+        self.call_by((&agent, user), method, path, content_type, body)
+    }
+
+    /// The same by a program that calls itself `agent`, after which the fields that it writes are said to be managed.
+    pub fn call_by(
+        &self,
+        (agent, user): (&str, &User),
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let mut headers = vec![("user-agent".to_owned(), user.name.replace('/', "-"))];
+        let mut headers = vec![("user-agent".to_owned(), agent.to_owned())];
         if !content_type.is_empty() {
             headers.push(("content-type".to_owned(), content_type.to_owned()));
         }

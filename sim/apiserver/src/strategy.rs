@@ -202,6 +202,9 @@ pub(crate) fn warnings(resource: &Resource, new: &Value, old: Option<&Value>) ->
     if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
         warnings.extend(custom::definition_warnings(new, old));
     }
+    if resource.is_custom() {
+        warnings.extend(custom::finalizer_warnings(new, old));
+    }
     warnings
 }
 

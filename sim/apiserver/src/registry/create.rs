@@ -20,6 +20,7 @@ impl Call<'_> {
         self.write_options("CreateOptions")?;
         match self.target.subresource.as_str() {
             "binding" => return self.bind(),
+            _ if self.resource.is("", "bindings") => return self.bind(),
             "eviction" => return self.evict(),
             "token" => return self.issue_token(),
             _ if self.is_review() => return self.review(),

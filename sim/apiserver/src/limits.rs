@@ -12,14 +12,14 @@ pub(crate) const CONTROLLER_ROUNDS: usize = 100_000;
 pub(crate) const WEBHOOK_CALLS: usize = 64;
 /// Pods that a stricter Pod Security level of their namespace is checked against.
 pub(crate) const SECURITY_PODS: usize = 3_000;
+/// Tokens that are remembered as good.
+pub(crate) const REMEMBERED_TOKENS: usize = 10_000;
 /// Seconds that a slow answer or a late event takes at most.
 pub(crate) const SLOW_SECONDS: u64 = 20;
 /// Seconds that a watch lasts at most while watches are cut.
 pub(crate) const WATCH_LASTS_SECONDS: u64 = 30;
 /// Seconds after which a client that was turned away may come back.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 1;
-/// Tokens that are remembered as good.
-pub(crate) const REMEMBERED_TOKENS: usize = 10_000;
 /// Characters of a user agent that name a field manager.
 pub(crate) const MANAGER: usize = 128;
 /// Bytes of a JSONPath.

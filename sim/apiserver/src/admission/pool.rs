@@ -19,6 +19,8 @@ pub(super) struct Services<'a> {
     ports: BTreeSet<i64>,
     /// Nothing is taken, so that anything will do.
     dry_run: bool,
+    /// The highest port that this request was given.
+    given: Option<i64>,
 }
 
 impl<'a> Services<'a> {
@@ -56,6 +58,7 @@ impl<'a> Services<'a> {
             addresses,
             ports,
             dry_run,
+            given: None,
         }
     }
 }
@@ -90,7 +93,13 @@ impl Pool for Services<'_> {
 
     fn port(&mut self) -> i64 {
         if self.dry_run {
-            return FIRST_PORT;
+            // Numbers that nobody ever gets, each another one.
+            let port = self
+                .given
+                .unwrap_or(FIRST_PORT + i64::try_from(PORTS).unwrap_or_default())
+                + 1;
+            self.given = Some(port);
+            return port;
         }
         loop {
             let port = FIRST_PORT + i64::try_from(self.rng.below(PORTS)).unwrap_or_default();
@@ -107,6 +116,7 @@ impl Pool for Services<'_> {
             );
         }
         if self.ports.insert(port) {
+            self.given = self.given.max(Some(port));
             return Ok(());
         }
         Err("provided port is already allocated".to_owned())

@@ -78,14 +78,7 @@ impl<'a> Call<'a> {
             causes.extend(self.manager_causes());
         }
         let dry: Vec<&str> = self.query.all("dryRun").collect();
-        if dry.iter().any(|value| *value != "All") {
-            let list: Vec<String> = dry.iter().map(|value| format!("{value:?}")).collect();
-            let message = format!(
-                "Unsupported value: [{}]: supported values: \"All\"",
-                list.join(",")
-            );
-            causes.push(Cause::new("FieldValueNotSupported", "dryRun", message));
-        }
+        causes.extend(dry_run_cause(dry.iter().copied()));
         let validation = self.query.get("fieldValidation").unwrap_or("Warn");
         self.validation = match validation {
             "Ignore" => Validation::Ignore,
@@ -183,6 +176,19 @@ impl<'a> Call<'a> {
             Model::Builtin(_) => Ok(()),
         }
     }
+}
+
+/// What is wrong with the values of `dryRun`.
+pub(crate) fn dry_run_cause<'a>(values: impl Iterator<Item = &'a str> + Clone) -> Option<Cause> {
+    if values.clone().all(|value| value == "All") {
+        return None;
+    }
+    let list: Vec<String> = values.map(|value| format!("{value:?}")).collect();
+    let message = format!(
+        "Unsupported value: [{}]: supported values: \"All\"",
+        list.join(",")
+    );
+    Some(Cause::new("FieldValueNotSupported", "dryRun", message))
 }
 
 /// Who is written into `managedFields`.

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    access, audit,
+    access::{self, bearer},
+    audit,
     call::Call,
     controllers,
     core::Core,
@@ -18,7 +19,6 @@ use crate::{
     registry::Plan,
     request::{self, Incoming, Route, Target, Verb},
     resource::Resource,
-    server::authenticate,
     strategy,
     user::User,
 };
@@ -57,6 +57,15 @@ impl Reply {
         }
     }
 
+    /// The same with warnings before its own.
+    fn warned(mut self, mut first: Vec<String>) -> Self {
+        if let Self::Object { warnings, .. } | Self::Watch { warnings, .. } = &mut self {
+            first.append(warnings);
+            *warnings = first;
+        }
+        self
+    }
+
     pub(crate) fn text(code: u16, body: impl Into<Bytes>) -> Self {
         Self::Raw {
             code,
@@ -85,21 +94,36 @@ pub(crate) fn serve(core: &mut Core, request: &Incoming, user: Option<&User>, no
     if let Err(failure) = deadline(request, &route) {
         return refused(&failure);
     }
+    controllers::wake(core, now);
+    let mut warnings = Vec::new();
     let identity = match user {
-        Some(user) => Some(user.clone()),
-        None => authenticate(core, request.header("authorization")),
+        Some(user) => Ok(user.clone()),
+        None => bearer::authenticate(core, request.header("authorization"), now, &mut warnings),
     };
-    let Some(identity) = identity else {
+    let Ok(identity) = identity else {
         return refused(&Failure::new(401, "Unauthorized", "Unauthorized"));
     };
-    let answer = access::impersonate(core, request, identity).and_then(|user| match route {
+    let answer = route_to(core, request, route, identity, now);
+    let reply = answer.unwrap_or_else(|failure| refused(&failure));
+    reply.warned(warnings)
+}
+
+fn route_to(
+    core: &mut Core,
+    request: &Incoming,
+    route: Route,
+    identity: User,
+    now: Timestamp,
+) -> Outcome<Reply> {
+    let attributes = access::Attributes::of(&route, &request.method, &request.path);
+    let user = access::impersonate(core, request, &attributes, identity)?;
+    match route {
         Route::Resource(target) => serve_resource(core, request, target, &user, now),
         Route::Other => {
             access::authorize_path(core, &user, &request.method, &request.path)?;
             discovery::serve(core, request)
         }
-    });
-    answer.unwrap_or_else(|failure| refused(&failure))
+    }
 }
 
 /// The time that a client gives a request has to be one; watches have none.

@@ -98,6 +98,17 @@ pub(crate) fn put(members: &mut Map<String, Value>, key: &str, value: Option<Val
     };
 }
 
+/// What a changed object says about the time of the change.
+pub(crate) fn stamp(resource: &Resource, new: &mut Value, old: &Value, now: &str) {
+    if !resource.is("", "persistentvolumes") || new.pointer("/status/phase") == old.pointer("/status/phase") {
+        return;
+    }
+    let status = manifest::object::map_at(new, &["status"]);
+    if status.get("lastPhaseTransitionTime").is_none_or(Value::is_null) {
+        status.insert("lastPhaseTransitionTime".into(), now.into());
+    }
+}
+
 /// Everything wrong with an object.
 pub(crate) fn validate(
     resource: &Resource,

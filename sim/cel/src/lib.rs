@@ -28,6 +28,7 @@ mod quantity;
 mod range;
 mod semver;
 mod strings;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod time;

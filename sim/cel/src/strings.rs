@@ -231,9 +231,12 @@ fn clause(kind: char, precision: Option<usize>, arg: &Value) -> Result<String, F
                 .ok_or_else(|| wrong("decimal clause can only be used on integers")),
         },
         'f' | 'e' => {
-            let own = match arg {
-                Value::Double(own) => *own,
-                _ => number.ok_or_else(|| wrong("fixed-point clause can only be used on doubles"))? as f64,
+            let Value::Double(own) = *arg else {
+                return Err(wrong(if kind == 'f' {
+                    "fixed-point clause can only be used on doubles"
+                } else {
+                    "scientific clause can only be used on doubles"
+                }));
             };
             let digits = precision.unwrap_or(6);
             Ok(if kind == 'f' {

@@ -4,7 +4,7 @@ use crate::{
     ast::{Call, Expr, Kind, Literal},
     check::Checked,
     issue::Issue,
-    pattern, time,
+    pattern, templates, time,
     types::Type,
 };
 
@@ -14,6 +14,7 @@ pub(crate) fn check(checked: &Checked) -> Vec<Issue> {
     checked.expr.walk(&mut |expr| {
         if let Kind::Call(call) = &expr.kind {
             literal(call, &mut issues);
+            issues.extend(templates::check(checked, expr, call));
         }
     });
     aggregates(checked, &checked.expr, false, &mut issues);

@@ -45,7 +45,7 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
                 pods::mutate(call, object)?;
                 classes::runtime(call, object)?;
             }
-            Some(_) => pods::tolerate(object),
+            Some(old) => pods::mutate_again(object, old),
         }
     }
     if call.resource.is("", "nodes") && old.is_none() {

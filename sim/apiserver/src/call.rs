@@ -69,12 +69,15 @@ impl<'a> Call<'a> {
 
     /// Reads the options of a write; `kind` names them in errors (`CreateOptions`).
     pub(crate) fn write_options(&mut self, kind: &str) -> Outcome<()> {
-        let mut causes = Vec::new();
-        let dry: Vec<&str> = self
-            .query
-            .all("dryRun")
-            .filter(|value| !value.is_empty())
-            .collect();
+        self.more_options(kind, Vec::new())
+    }
+
+    /// The same after what else is wrong with them.
+    pub(crate) fn more_options(&mut self, kind: &str, mut causes: Vec<Cause>) -> Outcome<()> {
+        if kind != "DeleteOptions" {
+            causes.extend(self.manager_causes());
+        }
+        let dry: Vec<&str> = self.query.all("dryRun").collect();
         if dry.iter().any(|value| *value != "All") {
             let list: Vec<String> = dry.iter().map(|value| format!("{value:?}")).collect();
             let message = format!(
@@ -96,7 +99,6 @@ impl<'a> Call<'a> {
             causes.push(Cause::new("FieldValueNotSupported", "fieldValidation", message));
         }
         self.dry_run = !dry.is_empty();
-        causes.extend(self.manager_causes());
         if causes.is_empty() {
             return Ok(());
         }

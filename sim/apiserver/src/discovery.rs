@@ -44,6 +44,7 @@ pub(crate) fn serve(core: &Core, request: &Incoming) -> Outcome<Reply> {
         }
         [""] | [] => return Ok(object(json!({ "paths": paths(core) }))),
         ["openapi", "v3", rest @ ..] => return Ok(openapi::serve(core, request, &rest.join("/"))),
+        ["openapi", "v2"] => return Ok(openapi::serve_old(core, request)),
         ["version"] => return only_get(request, || Ok(object(version(core)))),
         ["api"] if aggregated::wanted(request) => {
             return only_get(request, || Ok(aggregated::document(core, request, true)));

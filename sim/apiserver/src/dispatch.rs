@@ -17,6 +17,7 @@ use crate::{
     media::{self, Encoding, Form},
     registry::Plan,
     request::{self, Incoming, Route, Target, Verb},
+    resource::Resource,
     server::authenticate,
     strategy,
     user::User,
@@ -44,11 +45,15 @@ pub(crate) enum Reply {
 
 impl Reply {
     pub(crate) fn refusal(failure: &Failure) -> Self {
+        Self::refusal_in(failure, Encoding::Json)
+    }
+
+    fn refusal_in(failure: &Failure, encoding: Encoding) -> Self {
         Self::Object {
             code: failure.code,
             object: Arc::new(failure.status()),
             warnings: Vec::new(),
-            encoding: Encoding::Json,
+            encoding,
         }
     }
 
@@ -74,24 +79,38 @@ pub(crate) fn serve(core: &mut Core, request: &Incoming, user: Option<&User>, no
     if let Some(problem) = request::unreadable(&request.path) {
         return Reply::text(500, problem);
     }
+    let refused =
+        |failure: &Failure| Reply::refusal_in(failure, media::of_refusals(request.header("accept")));
+    let route = request::route(&request.method, &request.path, &request.query);
+    if let Err(failure) = deadline(request, &route) {
+        return refused(&failure);
+    }
     let identity = match user {
         Some(user) => Some(user.clone()),
         None => authenticate(core, request.header("authorization")),
     };
     let Some(identity) = identity else {
-        return Reply::refusal(&Failure::new(401, "Unauthorized", "Unauthorized"));
+        return refused(&Failure::new(401, "Unauthorized", "Unauthorized"));
     };
-    let answer = access::impersonate(core, request, identity).and_then(|user| {
-        let route = request::route(&request.method, &request.path, &request.query);
-        match route {
-            Route::Resource(target) => serve_resource(core, request, target, &user, now),
-            Route::Other => {
-                access::authorize_path(core, &user, &request.method, &request.path)?;
-                discovery::serve(core, request)
-            }
+    let answer = access::impersonate(core, request, identity).and_then(|user| match route {
+        Route::Resource(target) => serve_resource(core, request, target, &user, now),
+        Route::Other => {
+            access::authorize_path(core, &user, &request.method, &request.path)?;
+            discovery::serve(core, request)
         }
     });
-    answer.unwrap_or_else(|failure| Reply::refusal(&failure))
+    answer.unwrap_or_else(|failure| refused(&failure))
+}
+
+/// The time that a client gives a request has to be one; watches have none.
+fn deadline(request: &Incoming, route: &Route) -> Outcome<()> {
+    let watching = matches!(route, Route::Resource(target) if target.verb == Verb::Watch);
+    match request.query.get("timeout") {
+        Some(text) if !watching && !request::is_duration(text) => Err(Failure::bad_request(
+            "invalid timeout specified in the request URL",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn serve_resource(
@@ -105,6 +124,53 @@ fn serve_resource(
     let Some(resource) = core.resolve(&target.gvr) else {
         return discovery::missing(core, &target);
     };
+    check(request, &target, &resource)?;
+    let negotiated = media::negotiate(
+        request.header("accept"),
+        request.query.get("includeObject"),
+        resource.is_custom(),
+    );
+    let (encoding, form) = match negotiated {
+        Ok(negotiated) => negotiated,
+        Err(failure) => {
+            return Ok(Reply::Object {
+                code: failure.code,
+                object: Arc::new(failure.status()),
+                warnings: strategy::deprecation(&resource).into_iter().collect(),
+                encoding: Encoding::Json,
+            });
+        }
+    };
+    let before = core.revision();
+    let mut call = Call::new(core, resource, target, user, request, now);
+    call.warnings.extend(strategy::deprecation(&call.resource));
+    let result = run(&mut call, &form);
+    let shown = Arc::clone(&call.resource);
+    let (target, warnings, dry_run) = (call.target, call.warnings, call.dry_run);
+    let whole = match &result {
+        Ok(Done::Object(_, object)) => Some(Arc::clone(object)),
+        _ => None,
+    };
+    let answer = result.and_then(|done| match done {
+        Done::Object(code, object) => Ok(Done::Object(code, form.answer(&shown, &object, now)?)),
+        Done::Watch(_) if encoding == Encoding::Yaml => Err(media::no_stream()),
+        other => Ok(other),
+    });
+    let reply = reply(answer, warnings, encoding);
+    let asked = Asked {
+        target: &target,
+        user,
+        dry_run,
+    };
+    record(core, asked, now, before, (&reply, whole.as_deref()));
+    if core.revision() != before {
+        controllers::settle(core, now);
+    }
+    Ok(reply)
+}
+
+/// Refuses what the resource does not have, and bodies that are too large.
+fn check(request: &Incoming, target: &Target, resource: &Resource) -> Outcome<()> {
     let scoped = !target.namespace.is_empty();
     if scoped && !resource.namespaced || target.tail {
         return Err(Failure::no_resource());
@@ -137,62 +203,29 @@ fn serve_resource(
     if !resource.is_custom() {
         media::producible(request.header("accept"), target.verb, &target.subresource)?;
     }
-    let negotiated = media::negotiate(
-        request.header("accept"),
-        request.query.get("includeObject"),
-        resource.is_custom(),
-    );
-    let (encoding, form) = match negotiated {
-        Ok(negotiated) => negotiated,
-        Err(failure) => {
-            return Ok(Reply::Object {
-                code: failure.code,
-                object: Arc::new(failure.status()),
-                warnings: strategy::deprecation(&resource).into_iter().collect(),
-                encoding: Encoding::Json,
-            });
+    Ok(())
+}
+
+fn reply(answer: Outcome<Done>, warnings: Vec<String>, encoding: Encoding) -> Reply {
+    let (code, object) = match answer {
+        Ok(Done::Watch(plan)) => return Reply::Watch { plan, warnings },
+        Ok(Done::Nothing) => {
+            return Reply::Raw {
+                code: 204,
+                content_type: String::new(),
+                body: Bytes::new(),
+                headers: Vec::new(),
+            };
         }
+        Ok(Done::Object(code, object)) => (code, object),
+        Err(failure) => (failure.code, Arc::new(failure.status())),
     };
-    let before = core.revision();
-    let mut call = Call::new(core, resource, target, user, request, now);
-    call.warnings.extend(strategy::deprecation(&call.resource));
-    let result = run(&mut call, &form);
-    let shown = Arc::clone(&call.resource);
-    let (target, warnings, dry_run) = (call.target, call.warnings, call.dry_run);
-    let whole = match &result {
-        Ok(Done::Object(_, object)) => Some(Arc::clone(object)),
-        _ => None,
-    };
-    let answer = result.and_then(|done| match done {
-        Done::Object(code, object) => Ok(Done::Object(code, form.answer(&shown, &object, now)?)),
-        Done::Watch(_) if encoding == Encoding::Yaml => Err(media::no_stream()),
-        watch @ Done::Watch(_) => Ok(watch),
-    });
-    let reply = match answer {
-        Ok(Done::Watch(plan)) => Reply::Watch { plan, warnings },
-        Ok(Done::Object(code, object)) => Reply::Object {
-            code,
-            object,
-            warnings,
-            encoding,
-        },
-        Err(failure) => Reply::Object {
-            code: failure.code,
-            object: Arc::new(failure.status()),
-            warnings,
-            encoding,
-        },
-    };
-    let asked = Asked {
-        target: &target,
-        user,
-        dry_run,
-    };
-    record(core, asked, now, before, (&reply, whole.as_deref()));
-    if core.revision() != before {
-        controllers::settle(core, now);
+    Reply::Object {
+        code,
+        object,
+        warnings,
+        encoding,
     }
-    Ok(reply)
 }
 
 /// A collection that is asked for one name is judged as that object.
@@ -211,11 +244,16 @@ fn named(target: &Target, request: &Incoming) -> Target {
 }
 
 enum Done {
+    /// There is nothing to say.
+    Nothing,
     Object(u16, Arc<Value>),
     Watch(Box<Plan>),
 }
 
 fn run(call: &mut Call<'_>, form: &Form) -> Outcome<Done> {
+    if call.connects() {
+        return call.connect().map(|()| Done::Nothing);
+    }
     let (code, object) = match call.target.verb {
         Verb::Get => (200, call.get()?),
         Verb::List => (200, Arc::new(call.list()?)),

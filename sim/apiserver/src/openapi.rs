@@ -1,6 +1,7 @@
 //! OpenAPI v3: what the API looks like, one document a group version, made from the schemas that the server itself
 //! uses.
 
+mod gnostic;
 mod names;
 mod operations;
 mod paths;
@@ -108,6 +109,47 @@ fn bare(code: u16, headers: Vec<(&'static str, String)>) -> Reply {
     }
 }
 
+/// What older clients ask for, in their media type and in the one that answers carry.
+const GNOSTIC: [&str; 2] = [
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+];
+
+/// OpenAPI v2: all groups in one document, in protobuf only.
+pub(crate) fn serve_old(core: &Core, request: &Incoming) -> Reply {
+    let accept = request.header("accept").unwrap_or_default();
+    let takes = |clause: &str| GNOSTIC.contains(&clause.split(';').next().unwrap_or_default().trim());
+    // DIFFERENCE: the genuine server has JSON too, which no kubectl asks for.
+    if !accept.split(',').any(takes) {
+        return bare(406, Vec::new());
+    }
+    let (mut paths, mut schemas) = builtin_parts().clone();
+    for (definition, version) in custom_versions(core).into_values().flatten() {
+        paths.extend(paths::custom(definition, version));
+        schemas.extend(schemas::custom(definition, version));
+    }
+    crate::discovery::tagged(request, GNOSTIC[1], gnostic::document(&paths, &schemas))
+}
+
+type Parts = (Map<String, Value>, Map<String, Value>);
+
+/// Paths and types of all built-in kinds.
+fn builtin_parts() -> &'static Parts {
+    static PARTS: OnceLock<Parts> = OnceLock::new();
+    PARTS.get_or_init(|| {
+        let mut parts = Parts::default();
+        let mut seen = Vec::new();
+        for kind in kinds::all() {
+            if !seen.contains(&(kind.group, kind.version)) {
+                seen.push((kind.group, kind.version));
+                parts.0.extend(paths::builtin(kind.group, kind.version));
+                parts.1.extend(schemas::builtin(kind.group, kind.version));
+            }
+        }
+        parts
+    })
+}
+
 /// Where the documents are. QUIRK: it is JSON that calls itself text.
 fn root(core: &Core) -> Reply {
     let mut paths = Map::new();
@@ -148,13 +190,12 @@ fn builtin() -> &'static BTreeMap<String, Document> {
         }
         for kind in kinds::all() {
             let path = version_path(kind.group, kind.version);
-            if !documents.contains_key(&path) {
-                let document = Document::new(
+            documents.entry(path).or_insert_with(|| {
+                Document::new(
                     paths::builtin(kind.group, kind.version),
                     schemas::builtin(kind.group, kind.version),
-                );
-                documents.insert(path, document);
-            }
+                )
+            });
             if !kind.group.is_empty() {
                 let path = format!("apis/{}", kind.group);
                 documents.entry(path.clone()).or_insert_with(|| plain(&path));

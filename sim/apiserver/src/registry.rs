@@ -1,6 +1,7 @@
 //! The generic registry: every resource goes through these functions, a strategy record says how kinds differ.
 
 mod binding;
+mod connect;
 mod create;
 mod delete;
 mod list;

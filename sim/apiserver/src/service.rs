@@ -42,11 +42,15 @@ pub struct ApiService {
 impl ApiServer {
     /// A client that acts as `user`.
     pub fn client(&self, user: User) -> kube::Client {
-        let service = ApiService {
+        kube::Client::new(self.service_as(user), "default")
+    }
+
+    /// A service that takes every request for this user's.
+    pub(crate) fn service_as(&self, user: User) -> ApiService {
+        ApiService {
             server: self.clone(),
             user: Some(Arc::new(user)),
-        };
-        kube::Client::new(service, "default")
+        }
     }
 
     /// A service that reads who asks from bearer tokens.
@@ -155,8 +159,10 @@ struct Watch {
     epoch: u64,
     opened: Timestamp,
     /// Wakes when something is due.
-    timer: Option<(Duration, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    timer: Option<(Duration, Timer)>,
 }
+
+type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Watch {
     async fn next(&mut self) -> Option<Bytes> {

@@ -259,7 +259,7 @@ fn same(left: &Value, right: &Value) -> bool {
 }
 
 fn short(value: &Value) -> String {
-    const MOST: usize = 6000;
+    const MOST: usize = 600;
     let text = value.to_string();
     match text.char_indices().nth(MOST) {
         Some((at, _)) => format!("{}…", &text[..at]),

@@ -10,7 +10,9 @@ use kube_schema::{Builtin, Node, Schema, TypeId};
 use crate::strategy::MINOR;
 
 /// Types that all groups share.
-const SHARED: [&str; 16] = [
+const SHARED: [&str; 20] = [
+    "APIResource",
+    "APIResourceList",
     "Condition",
     "DeleteOptions",
     "FieldSelectorRequirement",
@@ -24,9 +26,11 @@ const SHARED: [&str; 16] = [
     "ObjectMeta",
     "OwnerReference",
     "Preconditions",
+    "ShardInfo",
     "Status",
     "StatusCause",
     "StatusDetails",
+    "WatchEvent",
 ];
 
 pub(super) const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";

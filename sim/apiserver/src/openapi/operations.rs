@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schemas::reference;
+use super::{names::META, schemas::reference};
 
 /// What an operation is about.
 pub(super) struct About {
@@ -164,7 +164,8 @@ fn body(verb: &str, about: &About) -> Option<Value> {
                 .iter()
                 .filter(|media| !about.custom || !media.contains("strategic"));
             for media in patches {
-                content.insert((*media).to_owned(), json!({"schema": {"type": "object"}}));
+                let schema = reference(&format!("{META}.Patch"));
+                content.insert((*media).to_owned(), json!({ "schema": schema }));
             }
         }
         "create" | "update" => {

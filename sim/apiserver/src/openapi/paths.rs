@@ -76,6 +76,9 @@ pub(super) fn builtin(group: &str, version: &str) -> Map<String, Value> {
             };
             let path = format!("{}/{}", place.object(), sub.name);
             add(&mut paths, &path, sub.verbs, &about, sub.verbs == ["create"]);
+            if sub.name == "proxy" {
+                add(&mut paths, &format!("{path}/{{path}}"), sub.verbs, &about, true);
+            }
         }
     }
     paths

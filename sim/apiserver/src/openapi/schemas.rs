@@ -24,15 +24,39 @@ fn words(member: &str) -> Option<&'static str> {
     })
 }
 
+/// Kinds of the discovery documents: no resource of the core group is one.
+const DISCOVERY: [&str; 3] = ["APIGroup", "APIGroupList", "APIVersions"];
+
+/// Types that are no structs but have names all the same.
+const COMMON: [&str; 6] = [
+    "io.k8s.apimachinery.pkg.api.resource.Quantity",
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1",
+    "io.k8s.apimachinery.pkg.runtime.RawExtension",
+];
+
+fn common(name: &str) -> Value {
+    match name.rsplit('.').next() {
+        Some("Quantity") => json!({"oneOf": [{"type": "string"}, {"type": "number"}]}),
+        Some("IntOrString") => {
+            json!({"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]})
+        }
+        Some("Time" | "MicroTime") => json!({"type": "string", "format": "date-time"}),
+        _ => json!({"type": "object"}),
+    }
+}
+
 /// All types of a built-in group version.
 pub(super) fn builtin(group: &str, version: &str) -> Map<String, Value> {
     let Some(types) = types() else {
         return Map::new();
     };
     let mut writer = Writer::new(&types.schema);
-    let kinds = types
-        .kinds()
-        .filter(|((own, own_version, _), _)| *own == group && *own_version == version);
+    let kinds = types.kinds().filter(|((own, own_version, kind), _)| {
+        *own == group && *own_version == version && !DISCOVERY.contains(kind)
+    });
     for (_, id) in kinds {
         writer.want(id);
     }
@@ -50,7 +74,7 @@ pub(super) fn builtin(group: &str, version: &str) -> Map<String, Value> {
     let mut schemas = writer.finish();
     for kind in crate::kinds::all()
         .iter()
-        .filter(|own| own.group == group && own.version == version && !own.verbs.is_empty())
+        .filter(|own| own.group == group && own.version == version && own.verbs.contains(&"list"))
     {
         let list = self::kind(group, version, &format!("{}List", kind.kind));
         let item = self::kind(group, version, kind.kind);
@@ -95,7 +119,13 @@ pub(super) fn shared() -> Map<String, Value> {
     let mut schemas = Map::new();
     if let Some(types) = types() {
         let mut writer = Writer::new(&types.schema);
-        let wanted = ["ObjectMeta", "ListMeta", "DeleteOptions", "Status"];
+        let wanted = [
+            "APIResourceList",
+            "ObjectMeta",
+            "ListMeta",
+            "DeleteOptions",
+            "Status",
+        ];
         let names = names();
         for (id, name) in names {
             let short = name.strip_prefix(META).map(|rest| rest.trim_start_matches('.'));
@@ -105,6 +135,7 @@ pub(super) fn shared() -> Map<String, Value> {
         }
         schemas = writer.finish();
     }
+    schemas.insert(format!("{META}.Patch"), json!({"type": "object"}));
     let list_meta = format!("{META}.ListMeta");
     if !schemas.contains_key(&list_meta) {
         let text = json!({"type": "string"});
@@ -164,6 +195,7 @@ struct Writer<'a> {
     schema: &'a Schema,
     open: Vec<TypeId>,
     wanted: BTreeSet<TypeId>,
+    common: BTreeSet<&'static str>,
 }
 
 impl<'a> Writer<'a> {
@@ -172,6 +204,7 @@ impl<'a> Writer<'a> {
             schema,
             open: Vec::new(),
             wanted: BTreeSet::new(),
+            common: BTreeSet::new(),
         }
     }
 
@@ -188,6 +221,9 @@ impl<'a> Writer<'a> {
                 let schema = self.whole(id);
                 schemas.insert(name.clone(), schema);
             }
+        }
+        for name in self.common {
+            schemas.insert(name.to_owned(), common(name));
         }
         schemas
     }
@@ -213,8 +249,27 @@ impl<'a> Writer<'a> {
                 self.want(id);
                 reference(name)
             }
-            None => self.body(id),
+            None => match self.named(id) {
+                Some(name) => {
+                    self.common.insert(name);
+                    reference(name)
+                }
+                None => self.body(id),
+            },
         }
+    }
+
+    /// The name of a type that is no struct.
+    fn named(&self, id: TypeId) -> Option<&'static str> {
+        let short = match (self.schema.node(id), self.schema.spelling(id)) {
+            (Node::Scalar(Scalar::Quantity), _) => "Quantity",
+            (Node::Scalar(Scalar::IntOrString), _) => "IntOrString",
+            (_, Some(spelling)) => spelling.rsplit('.').next()?,
+            _ => return None,
+        };
+        COMMON
+            .into_iter()
+            .find(|name| name.rsplit('.').next() == Some(short))
     }
 
     fn body(&mut self, id: TypeId) -> Value {
@@ -298,7 +353,6 @@ impl<'a> Writer<'a> {
         let spelling = self.schema.spelling(id).unwrap_or_default();
         match scalar {
             Scalar::String => match spelling {
-                "v1.Time" | "v1.MicroTime" => json!({"type": "string", "format": "date-time"}),
                 "[]uint8" | "[]byte" => json!({"type": "string", "format": "byte"}),
                 _ => json!({"type": "string"}),
             },
@@ -308,11 +362,7 @@ impl<'a> Writer<'a> {
             },
             Scalar::Number => json!({"type": "number", "format": "double"}),
             Scalar::Boolean => json!({"type": "boolean"}),
-            Scalar::IntOrString => {
-                json!({"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]})
-            }
-            Scalar::Quantity => json!({"oneOf": [{"type": "string"}, {"type": "number"}]}),
-            Scalar::Untyped => json!({}),
+            Scalar::IntOrString | Scalar::Quantity | Scalar::Untyped => json!({}),
         }
     }
 }

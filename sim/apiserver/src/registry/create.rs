@@ -17,7 +17,7 @@ use crate::{
 impl Call<'_> {
     pub(crate) fn create(&mut self) -> Outcome<(u16, Arc<Value>)> {
         self.write_options("CreateOptions")?;
-        if self.target.subresource == "binding" {
+        if self.target.subresource == "binding" || self.resource.is("", "bindings") {
             return self.bind();
         }
         let mut object = self.decode(None)?;

@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use manifest::object;
+use serde_json::Value;
 
 use crate::{
     admission::quota,
@@ -128,21 +129,18 @@ fn count(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
     }
 }
 
-fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
-    let place = Place {
-        table: event.table.clone(),
-        key: event.key.clone(),
-    };
-    let Some(state) = event.new.as_ref().or(event.old.as_ref()) else {
-        return;
-    };
-    let deleting = !object::deletion_timestamp(state).is_empty();
+/// What an event means to those who own the object, and to those it owns.
+fn owned(core: &Core, event: &Event, state: &Value, tasks: &mut BTreeSet<Task>) {
     match &event.new {
         Some(new) => {
+            let place = Place {
+                table: event.table.clone(),
+                key: event.key.clone(),
+            };
             if !index::owners(new).is_empty() {
                 tasks.insert(Task::Dependent(place.clone()));
             }
-            if deleting && collector::waits(new) {
+            if !object::deletion_timestamp(state).is_empty() && collector::waits(new) {
                 tasks.insert(Task::Owner(place));
             }
         }
@@ -159,6 +157,14 @@ fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
             }
         }
     }
+}
+
+fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
+    let Some(state) = event.new.as_ref().or(event.old.as_ref()) else {
+        return;
+    };
+    let deleting = !object::deletion_timestamp(state).is_empty();
+    owned(core, event, state, tasks);
     match &*event.table {
         names::NAMESPACES if deleting && event.new.is_some() => {
             tasks.insert(Task::Empty(event.key.name().to_owned()));

@@ -154,21 +154,18 @@ fn count(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
     }
 }
 
-fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
-    let place = Place {
-        table: event.table.clone(),
-        key: event.key.clone(),
-    };
-    let Some(state) = event.new.as_ref().or(event.old.as_ref()) else {
-        return;
-    };
-    let deleting = !object::deletion_timestamp(state).is_empty();
+/// What an event means to those who own the object, and to those it owns.
+fn owned(core: &Core, event: &Event, state: &Value, tasks: &mut BTreeSet<Task>) {
     match &event.new {
         Some(new) => {
+            let place = Place {
+                table: event.table.clone(),
+                key: event.key.clone(),
+            };
             if !index::owners(new).is_empty() {
                 tasks.insert(Task::Dependent(place.clone()));
             }
-            if deleting && collector::waits(new) {
+            if !object::deletion_timestamp(state).is_empty() && collector::waits(new) {
                 tasks.insert(Task::Owner(place));
             }
         }
@@ -185,6 +182,13 @@ fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
             }
         }
     }
+}
+
+fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
+    let Some(state) = event.new.as_ref().or(event.old.as_ref()) else {
+        return;
+    };
+    owned(core, event, state, tasks);
     note_by_table(core, event, state, tasks);
     if event.new.is_none() && !event.key.namespace().is_empty() {
         // What is left of its namespace, of its definition, of what the namespace was furnished with.

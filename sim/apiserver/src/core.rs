@@ -38,6 +38,8 @@ pub(crate) struct State {
 pub(crate) struct Core {
     pub(crate) state: State,
     pub(crate) minor: String,
+    /// The certificate of the authority behind the server's own, if it has one.
+    pub(crate) ca: Option<String>,
     pub(crate) controllers: Controllers,
     /// Pods are judged by security context constraints, and namespaces get ids.
     pub(crate) openshift: bool,
@@ -64,6 +66,7 @@ impl Core {
                 index: Index::default(),
             },
             minor: minor.to_owned(),
+            ca: None,
             controllers,
             openshift: false,
             audit: VecDeque::new(),

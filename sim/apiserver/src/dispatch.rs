@@ -43,7 +43,7 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    fn refusal(failure: &Failure) -> Self {
+    pub(crate) fn refusal(failure: &Failure) -> Self {
         Self::Object {
             code: failure.code,
             object: Arc::new(failure.status()),

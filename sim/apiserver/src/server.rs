@@ -1,6 +1,6 @@
 //! The server as others hold it: a cheap handle on the shared core.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use edges::{Clock, Seed};
@@ -16,6 +16,7 @@ use crate::{
     core::{Core, State},
     dispatch::{self, Reply},
     gvr::Gvr,
+    logs::LogSource,
     registry::view,
     request::{Incoming, Query, unescape},
     store::{Key, in_namespace},
@@ -47,6 +48,8 @@ pub struct ApiServer(Arc<Shared>);
 struct Shared {
     core: Mutex<Core>,
     clock: Clock,
+    /// Who keeps the logs of containers, if anybody does.
+    logs: OnceLock<Arc<dyn LogSource>>,
     /// Carries the revision to the watches.
     revision: watch::Sender<(u64, u64)>,
 }
@@ -75,6 +78,7 @@ impl ApiServer {
         Self(Arc::new(Shared {
             core: Mutex::new(core),
             clock,
+            logs: OnceLock::new(),
             revision,
         }))
     }
@@ -200,6 +204,20 @@ impl ApiServer {
     /// Forgets the past, so that old resource versions are answered with 410.
     pub fn compact(&self) {
         self.core().state.store.compact();
+    }
+
+    /// Tells every namespace that is yet to come by which authority the server is known.
+    pub fn publish_ca(&self, pem: &str) {
+        self.core().ca = Some(pem.to_owned());
+    }
+
+    /// Lets logs be read from a node; the first one stays.
+    pub fn read_logs_from(&self, source: Arc<dyn LogSource>) {
+        let _ = self.0.logs.set(source);
+    }
+
+    pub(crate) fn log_source(&self) -> Option<&Arc<dyn LogSource>> {
+        self.0.logs.get()
     }
 
     /// Makes a bearer token stand for a user.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt, stream};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
@@ -21,6 +21,7 @@ use tower::Service;
 use crate::{
     dispatch::Reply,
     limits,
+    logs::Log,
     media::Encoding,
     registry::{Plan, Playing},
     request::{Incoming, Query, unescape},
@@ -71,7 +72,15 @@ impl ApiServer {
                 .collect(),
             body,
         };
-        self.respond(self.serve(&incoming, user))
+        match self.log(&incoming, user) {
+            None => self.respond(self.serve(&incoming, user)),
+            Some(Err(refusal)) => self.respond(refusal),
+            Some(Ok(Log::Silent)) => self.respond(Reply::text(200, Bytes::new())),
+            Some(Ok(Log::Open(lines))) => {
+                let body = StreamBody::new(lines.map(|line| Ok(Frame::data(line)))).boxed_unsync();
+                build(200, "text/plain", body)
+            }
+        }
     }
 
     fn respond(&self, reply: Reply) -> Response<ResponseBody> {

@@ -40,7 +40,7 @@ pub(crate) fn furnish(core: &mut Core, now: Timestamp, name: &str) {
         let body = json!({
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": ROOT_CA, "namespace": name, "annotations": {"kubernetes.io/description": text}},
-            "data": {"ca.crt": CA},
+            "data": {"ca.crt": core.ca.as_deref().unwrap_or(CA)},
         });
         Actor::new("root-ca-cert-publisher", now).create(core, &collection("configmaps"), &body);
     }

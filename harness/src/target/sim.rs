@@ -9,6 +9,8 @@ use edges::Seed;
 use futures::{StreamExt, stream};
 use world::{GIT_HOST, World};
 
+pub(super) use install::install;
+
 use super::{Cluster, Logs, Started, Write};
 use crate::{
     journal::{Change, What},
@@ -39,7 +41,7 @@ pub(crate) async fn start(seed: Seed, logs: Logs) -> Result<Started, Miss> {
     });
     let launcher = install::launcher(world.gate());
     world.start_nodes(&config, Some(launcher));
-    install::install(&world.api)?;
+    install(&world.api)?;
     let api = world.api.clone();
     let cluster = Cluster {
         kube: world.admin(),

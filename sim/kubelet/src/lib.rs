@@ -28,6 +28,8 @@ use edges::{Clock, Seed};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
+pub use pod::expand;
+
 /// How the simulated nodes behave.
 #[derive(Clone)]
 pub struct Config {

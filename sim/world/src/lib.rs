@@ -19,7 +19,7 @@ use kubelet::{Control, Launcher, POD_NETWORK};
 use tokio::task::JoinSet;
 
 pub use network::Network;
-pub use real::{Real, RealConfig};
+pub use real::{Isolation, Real, RealConfig};
 
 /// The host name under which every world serves its Git repositories.
 pub const GIT_HOST: &str = "git.example.com";
@@ -66,6 +66,7 @@ pub struct World {
     /// Who reaches whom by HTTP.
     pub net: Network,
     seed: Seed,
+    blocking: Blocking,
     tasks: JoinSet<()>,
 }
 
@@ -76,6 +77,7 @@ pub struct Gate {
     net: Network,
     clock: Clock,
     seed: Seed,
+    blocking: Blocking,
 }
 
 impl World {
@@ -84,11 +86,12 @@ impl World {
     /// # Errors
     /// When the Git server cannot make its directory.
     pub fn start(config: &Config) -> io::Result<Self> {
-        Self::start_at(config, Clock::starting_at(config.epoch))
+        Self::start_at(config, Clock::starting_at(config.epoch), None)
     }
 
-    fn start_at(config: &Config, clock: Clock) -> io::Result<Self> {
-        let api = bootstrap::server(&config.minor, clock, config.seed, config.openshift);
+    /// With `ca` the world is a real one, whose API server proves itself by that authority.
+    fn start_at(config: &Config, clock: Clock, ca: Option<&str>) -> io::Result<Self> {
+        let api = bootstrap::server(config, clock, ca);
         let git = GitServer::new()?;
         let net = Network::new(api.clone());
         net.add_host(GIT_HOST, 80, git.service());
@@ -98,6 +101,11 @@ impl World {
             clock,
             net,
             seed: config.seed,
+            blocking: if ca.is_some() {
+                Blocking::Threads
+            } else {
+                Blocking::Lockstep
+            },
             tasks: JoinSet::new(),
         })
     }
@@ -138,6 +146,7 @@ impl World {
             net: self.net.clone(),
             clock: self.clock,
             seed: self.seed,
+            blocking: self.blocking,
         }
     }
 }
@@ -157,7 +166,7 @@ impl Gate {
             disk: DataDir::temporary()?,
             clock: self.clock,
             seed: self.seed.derive(&pod.uid),
-            blocking: Blocking::Lockstep,
+            blocking: self.blocking,
         })
     }
 }

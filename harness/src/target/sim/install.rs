@@ -41,7 +41,7 @@ pub(super) fn launcher(gate: Gate) -> Launcher {
 }
 
 /// Creates every object of an installation.
-pub(super) fn install(api: &ApiServer) -> Result<(), Miss> {
+pub(in crate::target) fn install(api: &ApiServer) -> Result<(), Miss> {
     for manifest in extension::manifests() {
         let (code, answer) = api.call(
             &User::admin(),

@@ -1,19 +1,22 @@
 //! The command line of `gitops-conformance`, and its exit codes.
 
+mod attached;
 mod select;
 mod world;
 
 use std::{
     io,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::ExitCode,
     thread,
+    time::Duration,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    SnapshotMode, bench,
+    Attached, GitSite, Site, SnapshotMode, bench,
     event::Summary,
     limits,
     report::{Json, Junit, Reporter, Terminal, TraceFile},
@@ -97,9 +100,24 @@ struct Run {
     /// Where the scenarios run.
     #[arg(long, value_enum, default_value_t = Target::Sim)]
     target: Target,
+    /// The kubeconfig of target attached.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The context in it; never the default one.
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// The Git server of target attached, to which fixtures are pushed; with the cluster's view of it, if that differs.
+    #[arg(long, value_name = "HOST_URL[=IN_CLUSTER_URL]")]
+    git: Option<GitSite>,
+    /// The longest hold where time is real.
+    #[arg(long, value_name = "DURATION", value_parser = stdx::duration::parse)]
+    max_hold: Option<Duration>,
     /// What all chance comes from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Runs each scenario under the faults that each of these seeds draws; both ends of a range count.
+    #[arg(long, value_name = "SEED[..SEED]", value_parser = seeds)]
+    faults: Option<RangeInclusive<u64>>,
     /// How many scenarios run at once; the machine's number of processors if absent.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -122,12 +140,26 @@ struct Run {
 enum Target {
     /// A simulated cluster in this process, in virtual time.
     Sim,
+    /// The same world in real time behind sockets, one for each scenario.
+    Local,
+    /// A cluster that is there already: needs --kubeconfig, --context and --git.
+    Attached,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Junit,
     Json,
+}
+
+fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text:?}: {error}"));
+    let (first, last) = (number(first)?, number(last)?);
+    if first > last {
+        return Err(format!("no seed between {first} and {last}"));
+    }
+    Ok(first..=last)
 }
 
 fn report(text: &str) -> Result<(Format, PathBuf), String> {
@@ -216,7 +248,13 @@ fn lint(catalogue: &Catalogue) -> Option<Exit> {
 }
 
 fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
-    let Target::Sim = args.target;
+    let site = match site(args) {
+        Ok(site) => site,
+        Err(complaint) => {
+            complain(&format!("error: {complaint}"));
+            return Ok(Exit::Usage);
+        }
+    };
     let selected = match select(catalogue, args.filter.as_deref(), args.exact) {
         Selection::Some(selected) => selected,
         Selection::None(remedy) => {
@@ -234,8 +272,11 @@ fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
         options.snapshots = SnapshotMode::Update;
     }
     options.trace = args.trace.is_some();
+    options.site = site;
+    options.max_hold = args.max_hold.unwrap_or(options.max_hold);
     options.jobs = args.jobs.unwrap_or(options.jobs);
     options.fail_fast = args.fail_fast;
+    options.faults = args.faults.clone().into_iter().flatten().collect();
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(Terminal::new())];
     for (format, path) in &args.report {
         reporters.push(match format {
@@ -246,11 +287,39 @@ fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
     if let Some(path) = &args.trace {
         reporters.push(Box::new(TraceFile::create(path)?));
     }
+    let entered = attached::enter(&mut options)?;
     let summary = run::run(selected, &options, &mut reporters, |interrupt| {
         // Without a handler Ctrl-C still ends the program, only without a summary.
         let _ = ctrlc::set_handler(move || interrupt.now());
-    })?;
-    Ok(exit_of(&summary))
+    });
+    attached::leave(entered);
+    Ok(exit_of(&summary?))
+}
+
+/// Where the words say that it takes place.
+fn site(args: &Run) -> Result<Site, String> {
+    if args.faults.is_some() && !matches!(args.target, Target::Sim) {
+        return Err("--faults needs virtual time: only target sim has it".to_owned());
+    }
+    let of_attached = args.kubeconfig.is_some() || args.context.is_some() || args.git.is_some();
+    match args.target {
+        Target::Sim | Target::Local if of_attached => {
+            Err("--kubeconfig, --context and --git belong to --target attached".to_owned())
+        }
+        Target::Sim => Ok(Site::Sim),
+        Target::Local => Ok(Site::Local),
+        Target::Attached => match (&args.kubeconfig, &args.context, &args.git) {
+            (Some(kubeconfig), Some(context), Some(git)) => Ok(Site::Attached(Attached {
+                kubeconfig: kubeconfig.clone(),
+                context: context.clone(),
+                git: git.clone(),
+            })),
+            _ => Err(
+                "--target attached needs --kubeconfig, --context and --git: no cluster is ever guessed"
+                    .to_owned(),
+            ),
+        },
+    }
 }
 
 fn bench(catalogue: &Catalogue) -> io::Result<Exit> {
@@ -267,12 +336,8 @@ fn bench(catalogue: &Catalogue) -> io::Result<Exit> {
 
 fn options(catalogue: &Catalogue, seed: u64) -> Options {
     Options {
-        roots: catalogue.roots.clone(),
-        seed,
-        snapshots: SnapshotMode::Compare,
-        trace: false,
         jobs: thread::available_parallelism().map_or(1, usize::from),
-        fail_fast: false,
+        ..Options::new(catalogue.roots.clone(), seed)
     }
 }
 
@@ -289,7 +354,7 @@ fn exit_of(summary: &Summary) -> Exit {
 }
 
 fn corpus(dir: &Path, filter: Option<&str>) -> io::Result<Exit> {
-    let report = apiserver::corpus::replay(dir, filter)?;
+    let report = apiserver::corpus::replay_in(dir, filter, &kubelet::corpus::ControllerManager)?;
     for (name, area) in &report.areas {
         for difference in area.differences.iter().take(limits::DIFFERENCES_SHOWN) {
             print(&format!(

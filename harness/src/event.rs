@@ -14,8 +14,11 @@ pub enum Event {
         target: &'static str,
         /// What all chance comes from.
         seed: u64,
-        /// How many scenarios were selected.
+        /// How many runs there are: scenarios, times the seeds of faults.
         selected: usize,
+        /// How many seeds of faults each scenario runs under; none means undisturbed.
+        #[serde(skip_serializing_if = "is_zero")]
+        faults: usize,
     },
     /// A scenario begins.
     ScenarioStarted {
@@ -37,6 +40,14 @@ pub enum Event {
     ScenarioFinished(Box<Outcome>),
     /// The run is over.
     RunFinished(Summary),
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What came of one scenario.
@@ -69,6 +80,9 @@ pub struct Outcome {
     pub seconds: f64,
     /// Snapshot files that were written.
     pub snapshots: Vec<String>,
+    /// How it was judged otherwise than in a simulated cluster.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The trace, one JSON line an entry; kept out of reports.
     #[serde(skip)]
     pub trace: Vec<String>,

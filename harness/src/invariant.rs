@@ -21,11 +21,21 @@ use crate::{
     verdict::Miss,
 };
 
-pub(crate) use quiescence::{is_write, settle};
+pub(crate) use deletion::by_extension;
+pub(crate) use quiescence::{calm, is_write, settle};
 
 /// The group of the kinds that reconcile.
 const FLUX_GROUPS: &str = "toolkit.fluxcd.io";
 const KUSTOMIZE_GROUP: &str = "kustomize.toolkit.fluxcd.io";
+
+/// What an observation shows to be in an inventory.
+pub(crate) fn inventoried(seen: &Seen) -> Vec<Key> {
+    if seen.key.group == KUSTOMIZE_GROUP {
+        inventory::entries(&seen.object)
+    } else {
+        Vec::new()
+    }
+}
 
 /// The checks with what they remember: the cluster as it was at the observation that is being judged.
 #[derive(Default)]
@@ -75,9 +85,7 @@ impl Invariants {
                 self.objects.insert(seen.key.clone(), seen.object.clone());
             }
         }
-        if seen.key.group == KUSTOMIZE_GROUP {
-            self.inventoried.extend(inventory::entries(&seen.object));
-        }
+        self.inventoried.extend(inventoried(seen));
         self.secrets.learn(seen);
     }
 }

@@ -1,6 +1,10 @@
 //! Everything that was observed in a cluster, in order: the basis of every assertion and invariant.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use edges::Clock;
 use futures::{FutureExt, StreamExt, stream::LocalBoxStream};
@@ -131,6 +135,18 @@ impl Journal {
     /// The observations of the scenario itself, oldest first.
     pub(crate) fn of_scenario(&self) -> &[Seen] {
         &self.history[self.begin..]
+    }
+
+    /// What was there when the scenario began.
+    pub(crate) fn present_at_begin(&self) -> BTreeSet<Key> {
+        let mut present = BTreeSet::new();
+        for seen in &self.history[..self.begin] {
+            match seen.what {
+                What::Deleted => present.remove(&seen.key),
+                What::Added | What::Modified => present.insert(seen.key.clone()),
+            };
+        }
+        present
     }
 
     /// What exists, ordered by key.

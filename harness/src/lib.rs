@@ -15,15 +15,19 @@ pub mod run;
 pub mod scenario;
 
 mod bench;
+mod fault;
 mod invariant;
 mod journal;
 mod limits;
 mod matching;
 mod session;
+mod site;
 mod snapshot;
 mod step;
 mod target;
 mod verdict;
 
+pub use fault::Fault;
+pub use site::{Attached, GitSite, Site};
 pub use snapshot::SnapshotMode;
 pub use verdict::Verdict;

@@ -1,31 +1,40 @@
 //! Runs scenarios: one alone ([`judge`]), many at once ([`run`]).
 
 mod context;
+mod deeds;
+mod faulted;
+mod live;
+mod outcome;
 mod pool;
+mod storm;
 mod trace;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
+    time::Duration,
 };
 
 use edges::{Clock, Seed};
 use jiff::Timestamp;
 use serde_saphyr::Spanned;
 
+pub(crate) use faulted::References;
+pub(crate) use live::Cancelled;
 pub use pool::{Interrupt, run};
 
 use crate::{
-    event::{Event, Failure, Outcome},
+    event::{Event, Outcome},
     invariant::{self, Invariants},
     journal::Journal,
-    scenario::{Place, Roots, Source, Step, snippet},
+    scenario::{Roots, Source, Step},
     session::Session,
+    site::Site,
     snapshot::{SnapshotMode, Snapshots},
     step,
     target::{self, Logs, Started},
-    verdict::{Miss, Verdict},
+    verdict::Miss,
 };
 
 /// How scenarios are run.
@@ -43,7 +52,46 @@ pub struct Options {
     pub jobs: usize,
     /// Whether the first scenario that does not pass ends the run.
     pub fail_fast: bool,
+    /// Where scenarios run.
+    pub site: Site,
+    /// The longest hold where time is real.
+    pub max_hold: Duration,
+    /// The beginnings of the features that the cluster lacks.
+    pub lacking: Vec<&'static str>,
+    /// The seeds of runs under faults; without any, scenarios run undisturbed.
+    pub faults: Vec<u64>,
 }
+
+impl Options {
+    /// Why a scenario is not run, a word for machines.
+    pub(crate) fn obstacle(&self, source: &Source) -> Option<&'static str> {
+        let mut features = source.scenario.features.iter();
+        let lacks = |feature: &str| self.lacking.iter().any(|begin| feature.starts_with(begin));
+        if features.any(|feature| lacks(&feature.value)) {
+            return Some("feature.missing");
+        }
+        self.site.obstacle(source, self.max_hold)
+    }
+
+    /// One undisturbed run after the other.
+    pub fn new(roots: Roots, seed: u64) -> Self {
+        Self {
+            roots,
+            seed,
+            snapshots: SnapshotMode::Compare,
+            trace: false,
+            jobs: 1,
+            fail_fast: false,
+            site: Site::Sim,
+            max_hold: crate::limits::MAX_HOLD,
+            lacking: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// What a run without an audit log says.
+const NO_AUDIT: &str = "there is no audit log: nobody looked who deleted what";
 
 /// What a scenario came to, before it is made an [`Outcome`].
 #[derive(Default)]
@@ -55,23 +103,61 @@ struct Course {
     log: Vec<String>,
     snapshots: Vec<PathBuf>,
     trace: Vec<String>,
+    notes: Vec<String>,
 }
 
 /// Runs one scenario on a cluster of its own and says what came of it.
 pub fn judge(source: &Source, options: &Options, emit: &mut dyn FnMut(Event)) -> Outcome {
+    judged(source, options, None, emit, |emit| {
+        play(source, Seed(options.seed), async |started| {
+            follow(source, options, started, emit).await
+        })
+    })
+}
+
+/// Runs one scenario where time is real.
+pub(crate) fn judge_live(
+    source: &Source,
+    options: &Options,
+    cancelled: Cancelled,
+    emit: &mut dyn FnMut(Event),
+) -> Outcome {
+    judged(source, options, None, emit, |emit| {
+        live::play(source, options, cancelled, emit)
+    })
+}
+
+/// Runs one scenario under the faults that `seed` draws.
+pub(crate) fn judge_faulted(
+    source: &Source,
+    options: &Options,
+    seed: u64,
+    references: &References,
+    emit: &mut dyn FnMut(Event),
+) -> Outcome {
+    judged(source, options, Some(seed), emit, |emit| {
+        faulted::play_faulted(source, options, seed, references, emit)
+    })
+}
+
+fn judged(
+    source: &Source,
+    options: &Options,
+    faults: Option<u64>,
+    emit: &mut dyn FnMut(Event),
+    course: impl FnOnce(&mut dyn FnMut(Event)) -> Course,
+) -> Outcome {
     let begin = Clock::system();
     let started = begin.now();
     emit(Event::ScenarioStarted {
-        name: source.name.clone(),
+        name: outcome::shown(&source.name, faults),
         steps: source.scenario.steps.len(),
     });
-    let course = panic::catch_unwind(AssertUnwindSafe(|| play(source, options, emit)));
-    let course = course.unwrap_or_else(|panic| Course {
-        miss: Some((Miss::broken("harness.panic", panic_text(&*panic)), 0)),
-        ..Course::default()
-    });
+    let course = panic::catch_unwind(AssertUnwindSafe(|| course(emit)));
+    let course =
+        course.unwrap_or_else(|panic| Course::missed(Miss::broken("harness.panic", panic_text(&*panic))));
     let seconds = begin.since(started).as_secs_f64();
-    outcome(source, options, course, seconds)
+    outcome::of(source, options, faults, course, seconds)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
@@ -85,7 +171,8 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     )
 }
 
-fn play(source: &Source, options: &Options, emit: &mut dyn FnMut(Event)) -> Course {
+/// Runs `course` on a simulated cluster of its own.
+fn play(source: &Source, seed: Seed, course: impl AsyncFnOnce(Started) -> Course) -> Course {
     let logs = Logs::default();
     let _collecting = logs.collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -97,29 +184,22 @@ fn play(source: &Source, options: &Options, emit: &mut dyn FnMut(Event)) -> Cour
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => {
-            let miss = Miss::broken("target.start", format!("no runtime: {error}"));
-            return Course {
-                miss: Some((miss, 0)),
-                ..Course::default()
-            };
-        }
+        Err(error) => return Course::missed(Miss::broken("target.start", format!("no runtime: {error}"))),
     };
     runtime.block_on(async {
-        let seed = Seed(options.seed).derive(&source.name);
-        match target::sim::start(seed, logs.clone()).await {
-            Ok(started) => follow(source, options, started, emit).await,
+        match target::sim::start(seed.derive(&source.name), logs.clone()).await {
+            Ok(started) => course(started).await,
             Err(miss) => Course {
-                miss: Some((miss, 0)),
                 log: logs.lines(),
-                ..Course::default()
+                ..Course::missed(miss)
             },
         }
     })
 }
 
-async fn follow(source: &Source, options: &Options, started: Started, emit: &mut dyn FnMut(Event)) -> Course {
-    let begin = started.cluster.clock.now();
+/// A session on a cluster that has become ready, with the repositories that are given.
+async fn prepare(source: &Source, options: &Options, started: Started) -> Result<Session, Course> {
+    let real_time = started.cluster.max_hold.is_some();
     let mut session = Session {
         journal: Journal::new(started.changes, started.cluster.clock),
         cluster: started.cluster,
@@ -134,17 +214,43 @@ async fn follow(source: &Source, options: &Options, started: Started, emit: &mut
         commits: BTreeMap::new(),
         heads: BTreeMap::new(),
         since: 0,
+        made: Vec::new(),
+        changed: BTreeMap::new(),
+        // A scenario about such requests makes its own.
+        requests: real_time && !source.text.contains("requestedAt"),
+        notes: BTreeSet::new(),
     };
+    let ready = target::ready(&mut session.journal, session.cluster.clock).await;
+    if let Err(miss) = ready.and_then(|()| given(source, &mut session)) {
+        return Err(Course {
+            log: session.cluster.logs(),
+            ..Course::missed(miss)
+        });
+    }
+    session.journal.begins_here();
+    Ok(session)
+}
+
+async fn follow(source: &Source, options: &Options, started: Started, emit: &mut dyn FnMut(Event)) -> Course {
+    let begin = started.cluster.clock.now();
+    let mut session = match prepare(source, options, started).await {
+        Ok(session) => session,
+        Err(course) => return course,
+    };
+    let course = undisturbed(source, options, &mut session, emit).await;
+    course.closed(session, begin)
+}
+
+/// The steps one after the other, and the end.
+async fn undisturbed(
+    source: &Source,
+    options: &Options,
+    session: &mut Session,
+    emit: &mut dyn FnMut(Event),
+) -> Course {
     let mut course = Course::default();
     let mut trace = trace::Trace::new(&source.name, options.trace);
     let mut invariants = Invariants::default();
-    let ready = target::ready(&mut session.journal, session.cluster.clock).await;
-    if let Err(miss) = ready.and_then(|()| given(source, &mut session)) {
-        course.miss = Some((miss, 0));
-        course.log = session.cluster.logs();
-        return course;
-    }
-    session.journal.begins_here();
     let steps = &source.scenario.steps;
     for (index, step) in steps.iter().enumerate() {
         emit(Event::StepStarted {
@@ -152,9 +258,9 @@ async fn follow(source: &Source, options: &Options, started: Started, emit: &mut
             step: index + 1,
             verb: step.value.verb(),
         });
-        trace.step(index + 1, step, &session);
-        let result = one(step, &mut session, &mut invariants).await;
-        trace.take_in(&session);
+        trace.step(index + 1, step, session);
+        let result = one(step, session, &mut invariants).await;
+        trace.take_in(session);
         if let Err(miss) = result {
             course.miss = Some((miss, index));
             break;
@@ -162,23 +268,38 @@ async fn follow(source: &Source, options: &Options, started: Started, emit: &mut
         course.held = index + 1;
     }
     if course.miss.is_none() {
-        let result = end(&mut session, &mut invariants).await;
-        trace.take_in(&session);
+        let result = end(session, &mut invariants).await;
+        trace.take_in(session);
         course.miss = result.err().map(|miss| (miss, steps.len().saturating_sub(1)));
     }
-    if course.miss.is_some() {
-        course.context = context::recent(&session);
-        let log = session.cluster.logs();
-        course.log = log[log.len().saturating_sub(crate::limits::LOG_LINES)..].to_vec();
-    }
-    course.cluster_seconds = seconds_since(begin, session.clock());
-    course.snapshots = session.snapshots.written;
     course.trace = trace.lines;
     course
 }
 
-fn seconds_since(begin: Timestamp, clock: Clock) -> f64 {
-    clock.since(begin).as_secs_f64()
+impl Course {
+    /// Nothing happened but this.
+    fn missed(miss: Miss) -> Self {
+        Self {
+            miss: Some((miss, 0)),
+            ..Self::default()
+        }
+    }
+
+    /// Adds what only the whole session knows.
+    fn closed(mut self, session: Session, begin: Timestamp) -> Self {
+        if self.miss.is_some() {
+            self.context.extend(context::recent(&session));
+            let log = session.cluster.logs();
+            self.log = log[log.len().saturating_sub(crate::limits::LOG_LINES)..].to_vec();
+        }
+        self.cluster_seconds = session.clock().since(begin).as_secs_f64();
+        self.notes = session.notes.into_iter().collect();
+        if session.cluster.audit.is_none() {
+            self.notes.push(NO_AUDIT.to_owned());
+        }
+        self.snapshots = session.snapshots.written;
+        self
+    }
 }
 
 /// Makes the repositories that exist before the first step.
@@ -193,6 +314,7 @@ fn given(source: &Source, session: &mut Session) -> Result<(), Miss> {
             .commits
             .insert((repo.clone(), revision.value.clone()), sha.clone());
         session.heads.insert((repo.clone(), "main".to_owned()), sha);
+        session.cluster.publish(repo)?;
     }
     Ok(())
 }
@@ -209,55 +331,6 @@ async fn end(session: &mut Session, invariants: &mut Invariants) -> Result<(), M
     let result = invariant::settle(session).await;
     invariants.check(session)?;
     result
-}
-
-fn outcome(source: &Source, options: &Options, course: Course, seconds: f64) -> Outcome {
-    let names = |all: &[Spanned<String>]| all.iter().map(|name| name.value.clone()).collect();
-    let verdict = course
-        .miss
-        .as_ref()
-        .map_or(Verdict::Passed, |(miss, _)| miss.verdict);
-    let failure = course.miss.map(|(miss, index)| {
-        let step = source.scenario.steps.get(index);
-        let place = step.map_or_else(
-            || Place::new(&source.file, source.scenario.title.referenced),
-            |step| Place::new(&source.file, step.referenced),
-        );
-        let next = source
-            .scenario
-            .steps
-            .get(index + 1)
-            .map(|next| next.referenced.line());
-        Failure {
-            code: miss.code,
-            message: miss.message,
-            snippet: snippet(&source.text, place.line, next),
-            place,
-            details: miss.details,
-            context: course.context,
-            log: course.log,
-            rerun: format!("cargo xtask e2e {} --exact --seed {}", source.name, options.seed),
-        }
-    });
-    Outcome {
-        name: source.name.clone(),
-        title: source.scenario.title.value.clone(),
-        file: source.file.clone(),
-        requirements: names(&source.scenario.requirements),
-        features: names(&source.scenario.features),
-        verdict,
-        skipped: None,
-        failure,
-        steps: course.held,
-        cluster_seconds: course.cluster_seconds,
-        seconds,
-        snapshots: course
-            .snapshots
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect(),
-        trace: course.trace,
-    }
 }
 
 #[cfg(test)]

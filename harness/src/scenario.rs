@@ -26,7 +26,7 @@ pub(crate) use placeholder::{Placeholder, placeholders, substitute};
 pub use schema::json_schema;
 pub use values::{ConditionMatch, Span, Text};
 
-use crate::step;
+use crate::{fault::Fault, step};
 
 /// A manifest or a part of one, passed on as it stands.
 pub type Object = serde_json::Map<String, serde_json::Value>;
@@ -89,9 +89,9 @@ pub enum Step {
     /// Lets time pass.
     Advance(Span),
     /// Breaks something of the world until it is healed.
-    Break(step::Fault),
+    Break(Fault),
     /// Mends what was broken.
-    Heal(step::Fault),
+    Heal(Fault),
 }
 
 impl Step {

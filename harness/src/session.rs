@@ -1,19 +1,24 @@
 //! One scenario in progress: the cluster, what was observed, and the names of what the scenario made.
 
+mod clean;
+mod request;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use edges::Clock;
 use jiff::Timestamp;
+use manifest::object;
 use serde_json::Value;
 
 use crate::{
-    journal::{Journal, later},
+    journal::{Journal, Key, later},
     matching::{self, Difference, Freshness},
-    scenario::{Object, Placeholder, State, substitute},
+    scenario::{Object, ObjectRef, Placeholder, State, substitute},
     snapshot::Snapshots,
     target::Cluster,
     verdict::Miss,
@@ -35,6 +40,14 @@ pub(crate) struct Session {
     pub(crate) heads: BTreeMap<(String, String), String>,
     /// Where the observations since the latest action begin.
     pub(crate) since: usize,
+    /// What the scenario made itself, in this order.
+    pub(crate) made: Vec<ObjectRef>,
+    /// What was there before and the scenario changed, as it was.
+    pub(crate) changed: BTreeMap<Key, Arc<Value>>,
+    /// Whether waiting may ask for reconciliations, as users do who do not want to wait for an interval.
+    pub(crate) requests: bool,
+    /// What the report should say about how this was judged.
+    pub(crate) notes: BTreeSet<String>,
 }
 
 impl Session {
@@ -114,16 +127,62 @@ impl Session {
     ) -> Result<Result<(), Vec<Difference>>, Miss> {
         let deadline = self.after(limit);
         let freshness = fresh.then(|| self.freshness());
+        let mut requests = self.requests();
         loop {
             self.journal.catch_up()?;
             let differences = matching::check(state, &self.journal, freshness.as_ref());
             if differences.is_empty() {
                 return Ok(Ok(()));
             }
-            if !self.journal.next(deadline).await? {
+            if !self.next(deadline, &mut requests).await? {
                 return Ok(Err(differences));
             }
         }
+    }
+
+    /// How long a time of watching is in the end: real time is not spent on hours.
+    pub(crate) fn hold_for(&mut self, asked: Duration) -> Duration {
+        match self.cluster.max_hold {
+            Some(most) if asked > most => {
+                let words = [asked, most].map(stdx::duration::format);
+                self.notes
+                    .insert(format!("a hold of {} was shortened to {}", words[0], words[1]));
+                most
+            }
+            _ => asked,
+        }
+    }
+
+    /// Remembers that the scenario makes an object, or changes one that was there.
+    pub(crate) fn remember(&mut self, manifest: &Value) {
+        let reference = ObjectRef {
+            api_version: Some(object::api_version(manifest).to_owned()),
+            kind: object::kind(manifest).to_owned(),
+            name: object::name(manifest).to_owned(),
+            namespace: Some(object::namespace(manifest).to_owned()).filter(|namespace| !namespace.is_empty()),
+        };
+        self.keep(&reference);
+        if !self.was_there(&reference) {
+            self.made.push(reference);
+        }
+    }
+
+    /// Remembers how an object was that the scenario is about to change.
+    pub(crate) fn keep(&mut self, reference: &ObjectRef) {
+        if let Some(object) = self.journal.get(reference).filter(|_| self.was_there(reference)) {
+            self.changed
+                .entry(Key::of(object))
+                .or_insert_with(|| object.clone());
+        }
+    }
+
+    fn was_there(&self, reference: &ObjectRef) -> bool {
+        self.cluster.max_hold.is_some()
+            && self
+                .journal
+                .present_at_begin()
+                .iter()
+                .any(|key| key.is(reference))
     }
 
     /// Lets time pass and takes in what happens meanwhile.

@@ -16,7 +16,6 @@ mod snapshot;
 pub(crate) use delete::Delete;
 pub(crate) use expect::Expect;
 pub(crate) use fails::{Action, Fails};
-pub(crate) use fault::Fault;
 pub(crate) use hold::Hold;
 pub(crate) use hold::changed;
 pub(crate) use never::Never;
@@ -100,7 +99,10 @@ fn answered<T>(result: kube::Result<T>) -> Result<Result<T, Refusal>, Miss> {
 }
 
 /// The API for an object, given as a manifest.
-async fn api_of(value: &Value, session: &Session) -> Result<Result<Api<DynamicObject>, Refusal>, Miss> {
+pub(crate) async fn api_of(
+    value: &Value,
+    session: &Session,
+) -> Result<Result<Api<DynamicObject>, Refusal>, Miss> {
     let (group, version) = manifest::split_api_version(object::api_version(value));
     let gvk = GroupVersionKind::gvk(group, version, object::kind(value));
     Ok(discover(&gvk, session)

@@ -3,11 +3,14 @@
 //! Steps judge through the Kubernetes API, the Git server's control and the world's faults, never through a component
 //! of the extension.
 
+pub(crate) mod attached;
+mod live;
+pub(crate) mod local;
 mod logs;
 pub(crate) mod open;
 pub(crate) mod sim;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use edges::Clock;
 use futures::stream::LocalBoxStream;
@@ -17,10 +20,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
+    fault::Faults,
     journal::{Change, Journal, later},
     limits,
     verdict::Miss,
 };
+pub(crate) use live::version;
 pub(crate) use logs::Logs;
 
 /// The namespace the extension lives in.
@@ -58,8 +63,14 @@ pub(crate) struct Cluster {
     pub(crate) git_url: String,
     /// What the extension's components logged.
     pub(crate) log: Logs,
-    /// The cluster's audit log from a position on.
-    pub(crate) audit: Box<dyn Fn(usize) -> Vec<Write>>,
+    /// What can be made to go wrong, if anything.
+    pub(crate) faults: Option<Faults>,
+    /// Where changed repositories are pushed to, if the Git server is not in this process.
+    pub(crate) publisher: Option<attached::Publisher>,
+    /// The cluster's audit log from a position on, if it can be read.
+    pub(crate) audit: Option<Box<dyn Fn(usize) -> Vec<Write>>>,
+    /// Where time is real, the longest hold.
+    pub(crate) max_hold: Option<Duration>,
     /// What must live as long as the cluster.
     pub(crate) _alive: Box<dyn std::any::Any>,
 }
@@ -116,16 +127,25 @@ impl Cluster {
 
     /// Every commit that a client could fetch so far.
     pub(crate) fn served(&self) -> BTreeSet<String> {
-        self.git
-            .served()
-            .into_iter()
-            .map(|(_, oid)| oid.to_string())
-            .collect()
+        let served = self.git.served().into_iter().map(|(_, oid)| oid.to_string());
+        let published = self.publisher.iter().flat_map(attached::Publisher::published);
+        served.chain(published).collect()
+    }
+
+    /// Makes a changed repository known to the cluster.
+    ///
+    /// # Errors
+    /// When it cannot be pushed.
+    pub(crate) fn publish(&self, repo: &str) -> Result<(), Miss> {
+        match &self.publisher {
+            Some(publisher) => publisher.push(&self.git, repo),
+            None => Ok(()),
+        }
     }
 
     /// The writes from a position of the audit log on.
     pub(crate) fn writes(&self, from: usize) -> Vec<Write> {
-        (self.audit)(from)
+        self.audit.as_ref().map(|audit| audit(from)).unwrap_or_default()
     }
 
     /// What the components logged so far.

@@ -8,7 +8,7 @@
 use std::{path::Path, process::ExitCode};
 
 use harness::{
-    SnapshotMode, Verdict,
+    Verdict,
     report::explain,
     run::{Options, judge},
     scenario::{Catalogue, Roots, Source},
@@ -50,14 +50,7 @@ fn sources(roots: &Roots, arguments: &Arguments) -> Result<Vec<Source>, String> 
 }
 
 fn trial(source: Source, roots: &Roots) -> Trial {
-    let options = Options {
-        roots: roots.clone(),
-        seed: 1,
-        snapshots: SnapshotMode::Compare,
-        trace: false,
-        jobs: 1,
-        fail_fast: false,
-    };
+    let options = Options::new(roots.clone(), 1);
     Trial::test(source.name.clone(), move || {
         let outcome = judge(&source, &options, &mut |_| {});
         match (outcome.verdict, &outcome.failure) {

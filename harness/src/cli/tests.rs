@@ -49,6 +49,10 @@ fn the_exit_code_says_what_came_of_it() {
         ("run nothing-like-it", Exit::NothingSelected),
         ("run a/b/hold --exact", Exit::NothingSelected),
         ("lint", Exit::Passed),
+        ("run --target attached", Exit::Usage),
+        ("run --target attached --kubeconfig k --git http://g", Exit::Usage),
+        ("run --target local --context c", Exit::Usage),
+        ("run --target local --faults 1", Exit::Usage),
     ] {
         assert_eq!(call(folder.path(), words).unwrap(), expected, "{words}");
     }
@@ -109,7 +113,16 @@ fn a_report_that_cannot_be_written_is_named() {
 
 #[test]
 fn wrong_words_are_refused() {
-    for words in ["run --report xml=a", "run --exact", "rum", "run --seed x"] {
+    for words in [
+        "run --report xml=a",
+        "run --exact",
+        "rum",
+        "run --seed x",
+        "run --faults 3..1",
+        "run --faults x",
+        "run --git nowhere",
+        "run --max-hold soon",
+    ] {
         let words = ["gitops-conformance"].into_iter().chain(words.split_whitespace());
         assert!(Cli::try_parse_from(words).is_err());
     }

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use crate::{journal::Key, target::Write, verdict::Miss};
 
 pub(super) fn check(write: &Write, inventoried: &BTreeSet<Key>) -> Result<(), Miss> {
-    let of_extension = write.user.starts_with("system:serviceaccount:")
-        && !write.user.starts_with("system:serviceaccount:kube-");
-    if write.verb != "delete" || !of_extension || write.code >= 300 {
+    if !by_extension(write) {
         return Ok(());
     }
     let known = inventoried.iter().any(|key| {
@@ -22,6 +20,13 @@ pub(super) fn check(write: &Write, inventoried: &BTreeSet<Key>) -> Result<(), Mi
     let what = format!("{} {}/{}", write.resource, write.namespace, write.name);
     let message = format!("{} deleted {what}, which was in no inventory", write.user);
     Err(Miss::failed("invariant.deletion", message))
+}
+
+/// Whether the extension deleted something.
+pub(crate) fn by_extension(write: &Write) -> bool {
+    let of_extension = write.user.starts_with("system:serviceaccount:")
+        && !write.user.starts_with("system:serviceaccount:kube-");
+    write.verb == "delete" && of_extension && write.code < 300
 }
 
 /// Whether a resource's name is the plural of a kind, as Kubernetes forms it.

@@ -39,23 +39,9 @@ fn without_status(object: &Value) -> Value {
 /// # Errors
 /// When it never becomes calm, or when something is written after it was.
 pub(crate) async fn settle(session: &mut Session) -> Result<(), Miss> {
-    let give_up = session.after(limits::SETTLE_WITHIN);
-    loop {
-        let calm = session.after(limits::CALM_AFTER);
-        match first_write(session, calm).await? {
-            None => break,
-            Some(seen) if session.clock().now() > give_up => {
-                let message = format!(
-                    "the cluster never came to rest: {} was {}",
-                    seen.key,
-                    seen.what.word()
-                );
-                return Err(Miss::failed("invariant.quiescence", message).with(step::changed(&seen)));
-            }
-            Some(_) => {}
-        }
-    }
-    let quiet = session.after(limits::QUIET_FOR);
+    calm(session).await?;
+    let quiet = session.cluster.max_hold.unwrap_or(limits::QUIET_FOR);
+    let quiet = session.after(quiet);
     match first_write(session, quiet).await? {
         None => Ok(()),
         Some(seen) => {
@@ -65,6 +51,33 @@ pub(crate) async fn settle(session: &mut Session) -> Result<(), Miss> {
                 seen.what.word()
             );
             Err(Miss::failed("invariant.quiescence", message).with(step::changed(&seen)))
+        }
+    }
+}
+
+/// Waits until nothing has been written for a while.
+///
+/// # Errors
+/// When that does not happen.
+pub(crate) async fn calm(session: &mut Session) -> Result<(), Miss> {
+    let (after, within) = match session.cluster.max_hold {
+        None => (limits::CALM_AFTER, limits::SETTLE_WITHIN),
+        Some(_) => (limits::REAL_CALM_AFTER, limits::REAL_SETTLE_WITHIN),
+    };
+    let give_up = session.after(within);
+    loop {
+        let calm = session.after(after);
+        match first_write(session, calm).await? {
+            None => return Ok(()),
+            Some(seen) if session.clock().now() > give_up => {
+                let message = format!(
+                    "the cluster never came to rest: {} was {}",
+                    seen.key,
+                    seen.what.word()
+                );
+                return Err(Miss::failed("invariant.quiescence", message).with(step::changed(&seen)));
+            }
+            Some(_) => {}
         }
     }
 }

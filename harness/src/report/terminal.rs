@@ -22,9 +22,13 @@ pub struct Terminal {
     live: bool,
     seed: u64,
     selected: usize,
+    /// Under faults only what did not pass is worth a line.
+    faulted: bool,
     done: usize,
     running: BTreeMap<String, (usize, usize, &'static str)>,
     not_passed: Vec<(Verdict, String)>,
+    /// What scenarios said about how they were judged, and how many.
+    notes: BTreeMap<String, usize>,
 }
 
 impl Terminal {
@@ -40,9 +44,11 @@ impl Terminal {
             live,
             seed: 0,
             selected: 0,
+            faulted: false,
             done: 0,
             running: BTreeMap::new(),
             not_passed: Vec::new(),
+            notes: BTreeMap::new(),
         }
     }
 
@@ -69,7 +75,16 @@ impl Terminal {
     }
 
     fn finished(&mut self, outcome: &Outcome) -> io::Result<()> {
+        if self.faulted && outcome.verdict == Verdict::Passed {
+            return Ok(());
+        }
         self.clear()?;
+        for note in &outcome.notes {
+            *self.notes.entry(note.clone()).or_default() += 1;
+        }
+        if let Some(reason) = outcome.skipped {
+            return writeln!(self.out, "skipped {:<58} {reason}", outcome.name);
+        }
         let word = match outcome.verdict {
             Verdict::Passed => "ok",
             Verdict::Failed => "FAILED",
@@ -100,14 +115,25 @@ impl Terminal {
         for (verdict, name) in &self.not_passed {
             writeln!(self.out, "{verdict}: {name}")?;
         }
+        for (note, count) in &self.notes {
+            writeln!(self.out, "note: {note} ({count} scenarios)")?;
+        }
         if summary.interrupted {
             writeln!(self.out, "interrupted")?;
         }
         let count = summary.passed + summary.failed + summary.broken + summary.skipped + summary.not_run;
         write!(
             self.out,
-            "{count} scenarios: {} passed, {} failed, {} broken, {} skipped",
-            summary.passed, summary.failed, summary.broken, summary.skipped
+            "{count} {}: {} passed, {} failed, {} broken, {} skipped",
+            if self.faulted {
+                "runs under faults"
+            } else {
+                "scenarios"
+            },
+            summary.passed,
+            summary.failed,
+            summary.broken,
+            summary.skipped
         )?;
         if summary.not_run > 0 {
             write!(self.out, ", {} not run", summary.not_run)?;
@@ -130,10 +156,17 @@ impl Reporter for Terminal {
                 target,
                 seed,
                 selected,
+                faults,
             } => {
                 self.seed = *seed;
                 self.selected = *selected;
-                writeln!(self.out, "{selected} scenarios on target {target}, seed {seed}")
+                self.faulted = *faults > 0;
+                let what = if self.faulted {
+                    "runs under faults"
+                } else {
+                    "scenarios"
+                };
+                writeln!(self.out, "{selected} {what} on target {target}, seed {seed}")
             }
             Event::ScenarioStarted { name, steps } => {
                 self.running.insert(name.clone(), (0, *steps, ""));
@@ -213,6 +246,7 @@ pub(super) fn sample(name: &str, verdict: Verdict) -> Outcome {
         cluster_seconds: 90.0,
         seconds: 0.25,
         snapshots: Vec::new(),
+        notes: Vec::new(),
         trace: Vec::new(),
     }
 }
@@ -252,6 +286,7 @@ mod tests {
                 target: "sim",
                 seed: 1,
                 selected: 2,
+                faults: 0,
             },
             Event::ScenarioFinished(Box::new(sample("k/p/a", Verdict::Passed))),
             Event::ScenarioFinished(Box::new(sample("k/p/b", Verdict::Failed))),

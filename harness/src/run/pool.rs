@@ -12,8 +12,9 @@ use std::{
 };
 
 use edges::Clock;
+use tokio::sync::watch;
 
-use super::{Options, judge};
+use super::{Cancelled, Options, References, judge, judge_faulted, judge_live, outcome};
 use crate::{
     event::{Event, Failure, Outcome, Summary},
     limits,
@@ -58,21 +59,24 @@ pub fn run(
     let began = clock.now();
     let (sender, receiver) = mpsc::channel();
     ready(Interrupt(sender.clone()));
+    let trials = trials(selected, &options.faults);
     let mut desk = Desk {
         reporters,
         summary: Summary::default(),
         running: BTreeSet::new(),
-        selected: selected.len(),
+        selected: trials.len(),
         workers: 0,
     };
     desk.tell(&Event::RunStarted {
-        target: "sim",
+        target: options.site.name(),
         seed: options.seed,
-        selected: selected.len(),
+        selected: trials.len(),
+        faults: options.faults.len(),
     })?;
     let stop = Arc::new(AtomicBool::new(false));
-    desk.workers = start_workers(selected, options, &stop, &sender)?;
-    desk.listen(&receiver, &stop, options)?;
+    let (cancel, cancelled) = watch::channel(false);
+    desk.workers = start_workers(trials, options, &stop, &sender, &cancelled)?;
+    desk.listen(&receiver, &stop, &cancel, options)?;
     let mut summary = desk.summary.clone();
     let run = summary.passed + summary.failed + summary.broken + summary.skipped;
     summary.not_run = desk.selected.saturating_sub(run);
@@ -84,26 +88,49 @@ pub fn run(
     Ok(summary)
 }
 
+/// A scenario, and the seed of the faults under which it runs.
+type Trial = (Source, Option<u64>);
+
+/// Every scenario, under every seed of faults if there are any.
+fn trials(selected: Vec<Source>, faults: &[u64]) -> Vec<Trial> {
+    if faults.is_empty() {
+        return selected.into_iter().map(|source| (source, None)).collect();
+    }
+    let under = |source: Source| faults.iter().map(move |seed| (source.clone(), Some(*seed)));
+    selected.into_iter().flat_map(under).collect()
+}
+
 fn start_workers(
-    selected: Vec<Source>,
+    trials: Vec<Trial>,
     options: &Options,
     stop: &Arc<AtomicBool>,
     sender: &mpsc::Sender<Message>,
+    cancelled: &Cancelled,
 ) -> io::Result<usize> {
-    let queue = Arc::new(selected);
+    let queue = Arc::new(trials);
+    let references = References::default();
     let next = Arc::new(AtomicUsize::new(0));
     let workers = options.jobs.clamp(1, queue.len().max(1));
     for number in 0..workers {
         let (queue, next, stop) = (queue.clone(), next.clone(), stop.clone());
-        let (options, sender) = (options.clone(), sender.clone());
+        let (options, references, sender) = (options.clone(), references.clone(), sender.clone());
+        let cancelled = cancelled.clone();
         let work = move || {
             while !stop.load(Ordering::Relaxed) {
-                let Some(source) = queue.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                let Some((source, faults)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) else {
                     break;
                 };
-                let outcome = judge(source, &options, &mut |event| {
+                let mut tell = |event| {
                     let _ = sender.send(Message::Event(event));
-                });
+                };
+                let outcome = match (faults, options.obstacle(source)) {
+                    (_, Some(reason)) => outcome::skipped(source, &options, reason),
+                    (Some(seed), None) => judge_faulted(source, &options, *seed, &references, &mut tell),
+                    (None, None) if options.site.is_real_time() => {
+                        judge_live(source, &options, cancelled.clone(), &mut tell)
+                    }
+                    (None, None) => judge(source, &options, &mut tell),
+                };
                 let finished = Event::ScenarioFinished(Box::new(outcome));
                 if sender.send(Message::Event(finished)).is_err() {
                     break;
@@ -141,10 +168,17 @@ impl Desk<'_> {
         &mut self,
         receiver: &mpsc::Receiver<Message>,
         stop: &AtomicBool,
+        cancel: &watch::Sender<bool>,
         options: &Options,
     ) -> io::Result<()> {
+        let real_time = options.site.is_real_time();
         while self.workers > 0 {
-            match receiver.recv_timeout(limits::SILENCE_MAX) {
+            let silence = match (real_time, self.summary.interrupted) {
+                (false, _) => limits::SILENCE_MAX,
+                (true, false) => limits::REAL_SILENCE_MAX,
+                (true, true) => limits::LEAVE_WITHIN,
+            };
+            match receiver.recv_timeout(silence) {
                 Ok(Message::Done) => self.workers -= 1,
                 Ok(Message::Event(event)) => {
                     let ended = self.note(&event);
@@ -156,8 +190,13 @@ impl Desk<'_> {
                 Ok(Message::Interrupted) => {
                     stop.store(true, Ordering::Relaxed);
                     self.summary.interrupted = true;
-                    return Ok(());
+                    let _ = cancel.send(true);
+                    if !real_time {
+                        return Ok(());
+                    }
+                    // What was made in a cluster is taken back first.
                 }
+                Err(mpsc::RecvTimeoutError::Timeout) if self.summary.interrupted => return Ok(()),
                 Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     stop.store(true, Ordering::Relaxed);
@@ -195,7 +234,11 @@ impl Desk<'_> {
 }
 
 fn stuck(name: String, seed: u64) -> Outcome {
-    let file = format!("scenarios/{name}.yaml");
+    let (scenario, faults) = match name.split_once('@') {
+        Some((scenario, faults)) => (scenario, Some(faults)),
+        None => (name.as_str(), None),
+    };
+    let file = format!("scenarios/{scenario}.yaml");
     Outcome {
         title: name.clone(),
         requirements: Vec::new(),
@@ -214,12 +257,13 @@ fn stuck(name: String, seed: u64) -> Outcome {
             details: Vec::new(),
             context: Vec::new(),
             log: Vec::new(),
-            rerun: format!("cargo xtask e2e {name} --exact --seed {seed}"),
+            rerun: outcome::rerun(scenario, seed, faults.and_then(|faults| faults.parse().ok())),
         }),
         steps: 0,
         cluster_seconds: 0.0,
         seconds: limits::SILENCE_MAX.as_secs_f64(),
         snapshots: Vec::new(),
+        notes: Vec::new(),
         trace: Vec::new(),
         file,
         name,
@@ -229,10 +273,7 @@ fn stuck(name: String, seed: u64) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        SnapshotMode,
-        scenario::{Roots, parse},
-    };
+    use crate::scenario::{Roots, parse};
 
     fn selected(count: usize) -> Vec<Source> {
         let text = "title: T\nrequirements: []\nfeatures: []\nsteps:\n  - advance: 1m\n";
@@ -243,12 +284,8 @@ mod tests {
 
     fn options() -> Options {
         Options {
-            roots: Roots::at("."),
-            seed: 1,
-            snapshots: SnapshotMode::Compare,
-            trace: false,
             jobs: 2,
-            fail_fast: false,
+            ..Options::new(Roots::at("."), 1)
         }
     }
 

@@ -23,12 +23,9 @@ fn play_in(root: &Path, steps: &str, snapshots: SnapshotMode) -> Outcome {
     );
     let source = parse("scenarios/t.yaml".to_owned(), "t".to_owned(), text).unwrap();
     let options = Options {
-        roots: Roots::at(root),
-        seed: 1,
         snapshots,
         trace: true,
-        jobs: 1,
-        fail_fast: false,
+        ..Options::new(Roots::at(root), 1)
     };
     judge(&source, &options, &mut |_| {})
 }
@@ -157,12 +154,8 @@ fn the_same_seed_gives_the_same_trace() {
         .unwrap();
     let trace = |seed| {
         let options = Options {
-            roots: roots.clone(),
-            seed,
-            snapshots: SnapshotMode::Compare,
             trace: true,
-            jobs: 1,
-            fail_fast: false,
+            ..Options::new(roots.clone(), seed)
         };
         let outcome = judge(&source, &options, &mut |_| {});
         assert_eq!(outcome.verdict, Verdict::Passed, "{}", explain(&outcome));

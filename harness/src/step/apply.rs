@@ -17,7 +17,7 @@ pub(super) async fn run(objects: &[Object], session: &mut Session) -> Result<(),
 }
 
 /// Applies until one is refused.
-pub(super) async fn attempt(objects: &[Object], session: &Session) -> Result<Result<(), Refusal>, Miss> {
+pub(super) async fn attempt(objects: &[Object], session: &mut Session) -> Result<Result<(), Refusal>, Miss> {
     for object in objects {
         let value = session.resolve(object);
         let refused = |refusal: Refusal| Refusal {
@@ -35,8 +35,14 @@ pub(super) async fn attempt(objects: &[Object], session: &Session) -> Result<Res
         };
         let params = PatchParams::apply(MANAGER);
         let patch = kube::api::Patch::Apply::<&Value>(&value);
-        if let Err(refusal) = answered(api.patch(object::name(&value), &params, &patch).await)? {
-            return Ok(Err(refused(refusal)));
+        session.remember(&value);
+        match answered(api.patch(object::name(&value), &params, &patch).await)? {
+            Ok(applied) => {
+                session
+                    .see(&serde_json::to_value(applied).unwrap_or_default())
+                    .await?
+            }
+            Err(refusal) => return Ok(Err(refused(refusal))),
         }
     }
     Ok(Ok(()))

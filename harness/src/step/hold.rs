@@ -43,7 +43,8 @@ pub(super) async fn run(hold: &Hold, session: &mut Session) -> Result<(), Miss> 
     }
     let begin = session.clock().now();
     check_state(state.as_ref(), session, begin)?;
-    let deadline = session.after(hold.during.0);
+    let during = session.hold_for(hold.during.0);
+    let deadline = session.after(during);
     while session.journal.next(deadline).await? {
         check_state(state.as_ref(), session, begin)?;
         let Some(seen) = session.journal.history().last() else {

@@ -28,7 +28,12 @@ pub struct Never {
 pub(super) async fn run(never: &Never, session: &mut Session) -> Result<(), Miss> {
     let state = session.resolve_state(&never.state);
     let until = never.until.as_ref().map(|until| session.resolve_state(until));
-    let limit = never.during.map_or(limits::EXPECT_WITHIN, |span| span.0);
+    let limit = match (never.during, &until) {
+        (Some(span), None) => session.hold_for(span.0),
+        (Some(span), Some(_)) => span.0,
+        (None, _) => limits::EXPECT_WITHIN,
+    };
+    let mut requests = session.requests();
     let deadline = session.after(limit);
     let freshness = session.freshness();
     session.journal.catch_up()?;
@@ -56,7 +61,7 @@ pub(super) async fn run(never: &Never, session: &mut Session) -> Result<(), Miss
                 return Ok(());
             }
         }
-        if !session.journal.next(deadline).await? {
+        if !session.next(deadline, &mut requests).await? {
             break;
         }
     }

@@ -52,6 +52,7 @@ pub(super) async fn attempt(patch: &Patch, session: &mut Session) -> Result<Resu
         field_manager: Some(patch.manager.0.clone()),
         ..PatchParams::default()
     };
+    session.keep(&patch.object);
     let name = &patch.object.name;
     let result = match (&patch.merge, &patch.json) {
         (Some(merge), None) => {
@@ -67,5 +68,13 @@ pub(super) async fn attempt(patch: &Patch, session: &mut Session) -> Result<Resu
         }
         _ => return Err(Miss::broken("patch.form", "give either `merge` or `json`")),
     };
-    Ok(answered(result)?.map(|_| ()))
+    match answered(result)? {
+        Ok(patched) => {
+            session
+                .see(&serde_json::to_value(patched).unwrap_or_default())
+                .await?;
+            Ok(Ok(()))
+        }
+        Err(refusal) => Ok(Err(refusal)),
+    }
 }

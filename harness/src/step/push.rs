@@ -50,6 +50,11 @@ pub(crate) fn default_message(revision: &str) -> String {
 }
 
 pub(super) fn run(push: &Push, session: &mut Session) -> Result<(), Miss> {
+    change(push, session)?;
+    session.cluster.publish(&push.repo.value)
+}
+
+fn change(push: &Push, session: &mut Session) -> Result<(), Miss> {
     let repo = push.repo.value.as_str();
     let git = session.cluster.git.clone();
     let broken = |error: git_server::Error| Miss::broken("push", error.to_string());

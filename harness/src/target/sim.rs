@@ -7,15 +7,16 @@ use std::io;
 use apiserver::{ApiServer, ChangeKind, Entry, Gvr, kinds};
 use edges::Seed;
 use futures::{StreamExt, stream};
+use git_server::Trouble;
 use world::{GIT_HOST, World};
 
-pub(super) use install::install;
-
-use super::{Cluster, Logs, Started, Write};
+use super::{Cluster, Logs, NAMESPACE, Started, Write};
 use crate::{
+    fault::{Fault, Faults},
     journal::{Change, What},
     verdict::Miss,
 };
+pub(super) use install::{install, launcher};
 
 /// Starts a world and installs the extension in it.
 ///
@@ -39,7 +40,7 @@ pub(crate) async fn start(seed: Seed, logs: Logs) -> Result<Started, Miss> {
         let object = change.object;
         Some((Change { what, object }, changes))
     });
-    let launcher = install::launcher(world.gate());
+    let launcher = launcher(world.gate());
     world.start_nodes(&config, Some(launcher));
     install(&world.api)?;
     let api = world.api.clone();
@@ -49,12 +50,38 @@ pub(crate) async fn start(seed: Seed, logs: Logs) -> Result<Started, Miss> {
         git: world.git.clone(),
         git_url: format!("http://{GIT_HOST}"),
         log: logs,
-        audit: Box::new(move |from| writes(&api, from)),
+        faults: Some(switches(&world)),
+        publisher: None,
+        audit: Some(Box::new(move |from| writes(&api, from))),
+        max_hold: None,
         _alive: Box::new(world),
     };
     Ok(Started {
         cluster,
         changes: stream::iter(existing).chain(new).boxed_local(),
+    })
+}
+
+/// The world's switches behind the faults that scenarios know.
+pub(super) fn switches(world: &World) -> Faults {
+    let (api, git, net) = (world.api.faults(), world.git.clone(), world.net.clone());
+    api.aim(&format!("system:serviceaccount:{NAMESPACE}:"));
+    Faults::new(move |fault, broken| match fault {
+        Fault::GitServerDown => git.set_available(!broken),
+        Fault::GitServerSlow => git.set_trouble(Trouble::Slow, broken),
+        Fault::GitAnswersTruncated => git.set_trouble(Trouble::Truncated, broken),
+        Fault::NetworkParted => net.part(broken),
+        Fault::ApiDown => api.set(apiserver::Fault::Down, broken),
+        Fault::ApiConflicts => api.set(apiserver::Fault::Conflict, broken),
+        Fault::ApiTooManyRequests => api.set(apiserver::Fault::TooManyRequests, broken),
+        Fault::ApiInternalErrors => api.set(apiserver::Fault::InternalError, broken),
+        Fault::ApiTimeouts => api.set(apiserver::Fault::Timeout, broken),
+        Fault::ApiSlow => api.set(apiserver::Fault::Slow, broken),
+        Fault::TokensExpired => api.set(apiserver::Fault::Unauthorized, broken),
+        Fault::WatchesCut => api.set(apiserver::Fault::WatchesCut, broken),
+        Fault::WatchesDelayed => api.set(apiserver::Fault::WatchesDelayed, broken),
+        Fault::BookmarksMissing => api.set(apiserver::Fault::BookmarksMissing, broken),
+        Fault::Compaction => api.set(apiserver::Fault::Compaction, broken),
     })
 }
 
@@ -71,7 +98,7 @@ fn existing(api: &ApiServer) -> Vec<Change> {
         .collect()
 }
 
-fn writes(api: &ApiServer, from: usize) -> Vec<Write> {
+pub(super) fn writes(api: &ApiServer, from: usize) -> Vec<Write> {
     let entries = api.audit();
     let real = entries.into_iter().filter(|entry| !entry.dry_run);
     real.skip(from).map(write).collect()

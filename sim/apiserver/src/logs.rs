@@ -8,12 +8,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    access,
     core::Core,
     dispatch::Reply,
     failure::{Failure, Outcome},
     request::{self, Incoming, Route, Target, Verb},
-    server::{ApiServer, authenticate},
+    server::ApiServer,
     store::Key,
     user::User,
 };
@@ -52,7 +51,7 @@ pub struct LogRequest {
 /// A log that may be read.
 pub(crate) enum Log {
     Open(LogStream),
-    /// A simulated container, which says nothing, or one that was never placed.
+    /// A simulated container, which says nothing.
     Silent,
 }
 
@@ -67,19 +66,14 @@ impl ApiServer {
         if !pods || target.subresource != "log" || target.verb != Verb::Get {
             return None;
         }
-        let wanted = {
-            let core = self.core();
-            let identity = match user {
-                Some(user) => Some(user.clone()),
-                None => authenticate(&core, request.header("authorization")),
-            };
-            // Who is unknown is refused where everybody is.
-            let identity = identity?;
-            wanted(&core, request, &target, identity, self.clock().now())
-        };
+        // Everything that the server judges by itself comes first; 503 says that only the node is missing.
+        let judged = self.serve(request, user);
+        if judged.code() != 503 {
+            return Some(Err(judged));
+        }
+        let wanted = wanted(&self.core(), request, &target, self.clock().now());
         Some(match wanted {
-            Ok(None) => Ok(Log::Silent),
-            Ok(Some(wanted)) => match source.read(&wanted) {
+            Ok(wanted) => match source.read(&wanted) {
                 Some(stream) => Ok(Log::Open(stream)),
                 None if wanted.previous => Err(Reply::refusal(&Failure::bad_request(format!(
                     "previous terminated container {:?} in pod {:?} not found",
@@ -92,32 +86,15 @@ impl ApiServer {
     }
 }
 
-/// Whose log it is; `None` for a pod without a node.
-fn wanted(
-    core: &Core,
-    request: &Incoming,
-    target: &Target,
-    user: User,
-    now: Timestamp,
-) -> Outcome<Option<LogRequest>> {
-    let user = access::impersonate(core, request, user)?;
-    access::authorize(core, &user, target)?;
+/// Which log it is.
+fn wanted(core: &Core, request: &Incoming, target: &Target, now: Timestamp) -> Outcome<LogRequest> {
     let key = Key::new(&target.namespace, &target.name);
     let pod: Arc<Value> = core
         .stored("pods", &key)
         .ok_or_else(|| Failure::not_found("", "pods", &target.name))?;
-    let container = container(
-        &pod,
-        &target.name,
-        request.query.get("container").unwrap_or_default(),
-    )?;
-    if pod
-        .pointer("/spec/nodeName")
-        .and_then(Value::as_str)
-        .is_none_or(str::is_empty)
-    {
-        return Ok(None);
-    }
+    let only = || pod.pointer("/spec/containers/0/name").and_then(Value::as_str);
+    let asked = request.query.get("container").or_else(only);
+    let container = asked.unwrap_or_default().to_owned();
     let flag = |name: &str| matches!(request.query.get(name), Some("true" | "1"));
     let number = |name: &str| request.query.get(name).and_then(|text| text.parse::<u64>().ok());
     let previous = flag("previous");
@@ -128,7 +105,7 @@ fn wanted(
     let since = ago
         .and_then(|seconds| now.checked_sub(jiff::SignedDuration::from_secs(seconds)).ok())
         .or_else(|| request.query.get("sinceTime")?.parse().ok());
-    Ok(Some(LogRequest {
+    Ok(LogRequest {
         uid: manifest::object::uid(&pod).to_owned(),
         container,
         follow: flag("follow"),
@@ -137,41 +114,7 @@ fn wanted(
         tail: number("tailLines"),
         since,
         limit: number("limitBytes"),
-    }))
-}
-
-fn names<'a>(pod: &'a Value, list: &str) -> impl Iterator<Item = &'a str> + use<'a> {
-    let list = pod
-        .get("spec")
-        .and_then(|spec| spec.get(list))
-        .and_then(Value::as_array);
-    list.into_iter()
-        .flatten()
-        .filter_map(|container| container.get("name")?.as_str())
-}
-
-fn container(pod: &Value, name: &str, asked: &str) -> Outcome<String> {
-    let own: Vec<&str> = names(pod, "containers").collect();
-    let first: Vec<&str> = names(pod, "initContainers").collect();
-    if asked.is_empty() {
-        if let [only] = own[..] {
-            return Ok(only.to_owned());
-        }
-        let mut text = format!(
-            "a container name must be specified for pod {name}, choose one of: [{}]",
-            own.join(" ")
-        );
-        if !first.is_empty() {
-            text += &format!(" or one of the init containers: [{}]", first.join(" "));
-        }
-        return Err(Failure::bad_request(text));
-    }
-    if own.contains(&asked) || first.contains(&asked) {
-        return Ok(asked.to_owned());
-    }
-    Err(Failure::bad_request(format!(
-        "container {asked} is not valid for pod {name}"
-    )))
+    })
 }
 
 /// A container that waits for its first start has nothing to show.

@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, pending},
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
@@ -20,6 +20,7 @@ use tower::Service;
 
 use crate::{
     dispatch::Reply,
+    faults::Ear,
     limits,
     logs::Log,
     media::Encoding,
@@ -42,11 +43,15 @@ pub struct ApiService {
 impl ApiServer {
     /// A client that acts as `user`.
     pub fn client(&self, user: User) -> kube::Client {
-        let service = ApiService {
+        kube::Client::new(self.service_as(user), "default")
+    }
+
+    /// A service that takes every request for this user's.
+    pub(crate) fn service_as(&self, user: User) -> ApiService {
+        ApiService {
             server: self.clone(),
             user: Some(Arc::new(user)),
-        };
-        kube::Client::new(service, "default")
+        }
     }
 
     /// A service that reads who asks from bearer tokens.
@@ -57,33 +62,39 @@ impl ApiServer {
         }
     }
 
-    /// Answers one request whose body has been read.
+    /// Answers one request whose body has been read; no webhook is called.
     pub fn handle(&self, request: Request<Bytes>, user: Option<&User>) -> Response<ResponseBody> {
-        let (parts, body) = request.into_parts();
-        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let incoming = Incoming {
-            method: parts.method.to_string(),
-            path: unescape(parts.uri.path(), false),
-            query: Query::parse(parts.uri.query().unwrap_or_default()),
-            headers: parts
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str().to_owned(), text(value)))
-                .collect(),
-            body,
-        };
-        match self.log(&incoming, user) {
-            None => self.respond(self.serve(&incoming, user)),
-            Some(Err(refusal)) => self.respond(refusal),
-            Some(Ok(Log::Silent)) => self.respond(Reply::text(200, Bytes::new())),
-            Some(Ok(Log::Open(lines))) => {
+        let request = incoming(request);
+        if let Some(response) = self.log_response(&request, user) {
+            return response;
+        }
+        let concerned = self.is_concerned(&request, user);
+        self.respond(self.serve(&request, user), concerned)
+    }
+
+    /// Answers one request, webhooks asked; a watch of a user whom faults concern listens for them.
+    pub(crate) async fn answer(&self, request: &Incoming, user: Option<&User>) -> Response<ResponseBody> {
+        if let Some(response) = self.log_response(request, user) {
+            return response;
+        }
+        let concerned = self.is_concerned(request, user);
+        let reply = self.serve_asking(request, user).await;
+        self.respond(reply, concerned)
+    }
+
+    /// The answer to a request for a log that a node keeps.
+    fn log_response(&self, request: &Incoming, user: Option<&User>) -> Option<Response<ResponseBody>> {
+        Some(match self.log(request, user)? {
+            Err(refusal) => self.respond(refusal, false),
+            Ok(Log::Silent) => self.respond(Reply::text(200, Bytes::new()), false),
+            Ok(Log::Open(lines)) => {
                 let body = StreamBody::new(lines.map(|line| Ok(Frame::data(line)))).boxed_unsync();
                 build(200, "text/plain", body)
             }
-        }
+        })
     }
 
-    fn respond(&self, reply: Reply) -> Response<ResponseBody> {
+    pub(crate) fn respond(&self, reply: Reply, concerned: bool) -> Response<ResponseBody> {
         let full = |bytes: Vec<u8>| Full::new(Bytes::from(bytes)).boxed_unsync();
         let mut response = match reply {
             Reply::Object {
@@ -122,7 +133,7 @@ impl ApiServer {
                 response
             }
             Reply::Watch { plan, warnings } => {
-                let body = StreamBody::new(self.play(*plan)).boxed_unsync();
+                let body = StreamBody::new(self.play(*plan, concerned)).boxed_unsync();
                 with_warnings(build(200, "application/json", body), &warnings)
             }
         };
@@ -136,11 +147,16 @@ impl ApiServer {
     }
 
     /// The lines of a watch.
-    fn play(&self, plan: Plan) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + 'static {
+    fn play(
+        &self,
+        plan: Plan,
+        concerned: bool,
+    ) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + 'static {
         let state = Watch {
             server: self.clone(),
             playing: Playing::new(plan),
             revisions: self.revisions(),
+            ear: concerned.then(|| Ear::new(self)),
             epoch: self.core().epoch,
             opened: self.clock().now(),
             timer: None,
@@ -157,16 +173,20 @@ struct Watch {
     server: ApiServer,
     playing: Playing,
     revisions: tokio::sync::watch::Receiver<(u64, u64)>,
+    /// Hears of faults.
+    ear: Option<Ear>,
     epoch: u64,
     opened: Timestamp,
     /// Wakes when something is due.
-    timer: Option<(Duration, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    timer: Option<(Duration, Timer)>,
 }
+
+type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Watch {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(event) = self.playing.next() {
+            if let Some(event) = self.event() {
                 return Some(line(&event));
             }
             if self.playing.is_over() {
@@ -176,7 +196,7 @@ impl Watch {
             if self.playing.is_over() {
                 continue;
             }
-            if let Some(event) = self.playing.next() {
+            if let Some(event) = self.event() {
                 return Some(line(&event));
             }
             let due = self.playing.due();
@@ -188,12 +208,46 @@ impl Watch {
             let Some((_, timer)) = &mut self.timer else {
                 continue;
             };
+            let ear = &mut self.ear;
+            let broken = async {
+                match ear {
+                    Some(ear) => ear.broken().await,
+                    None => pending().await,
+                }
+            };
             tokio::select! {
                 biased;
+                () = broken => return self.cut(),
                 changed = self.revisions.changed() => if changed.is_err() { return None },
                 () = timer => self.timer = None,
             }
+            if let Some(delay) = self.ear.as_ref().and_then(Ear::delay) {
+                self.server.clock().sleep(delay).await;
+            }
         }
+    }
+
+    /// The next event that gets through.
+    fn event(&mut self) -> Option<Value> {
+        loop {
+            let event = self.playing.next(self.server.clock().now())?;
+            let progress = event["type"] == "BOOKMARK"
+                && event
+                    .pointer("/object/metadata/annotations/k8s.io~1initial-events-end")
+                    .is_none();
+            if !(progress && self.ear.as_ref().is_some_and(Ear::is_starved)) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// The connection breaks: half of an event may still get through.
+    fn cut(&mut self) -> Option<Bytes> {
+        self.look();
+        let first = self.playing.next(self.server.clock().now());
+        self.playing.break_off();
+        let first = line(&first?);
+        Some(first.slice(..first.len() / 2))
     }
 
     fn passed(&self) -> Duration {
@@ -225,10 +279,29 @@ fn line(event: &Value) -> Bytes {
 fn build(code: u16, media: &str, body: ResponseBody) -> Response<ResponseBody> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if let Ok(media) = HeaderValue::from_str(media) {
+    if !media.is_empty()
+        && let Ok(media) = HeaderValue::from_str(media)
+    {
         response.headers_mut().insert(header::CONTENT_TYPE, media);
     }
     response
+}
+
+/// A request in the form the core knows.
+fn incoming(request: Request<Bytes>) -> Incoming {
+    let (parts, body) = request.into_parts();
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Incoming {
+        method: parts.method.to_string(),
+        path: unescape(parts.uri.path(), false),
+        query: Query::parse(parts.uri.query().unwrap_or_default()),
+        headers: parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+            .collect(),
+        body,
+    }
 }
 
 fn with_warnings(mut response: Response<ResponseBody>, warnings: &[String]) -> Response<ResponseBody> {
@@ -281,7 +354,8 @@ where
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = bounded(body).await?;
-            Ok(server.handle(Request::from_parts(parts, body), user.as_deref()))
+            let request = incoming(Request::from_parts(parts, body));
+            server.serve_disturbed(&request, user.as_deref()).await
         })
     }
 }

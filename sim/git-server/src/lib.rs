@@ -9,6 +9,7 @@ mod object;
 mod repository;
 mod serve;
 mod tree;
+mod trouble;
 mod upload_pack;
 
 use std::{
@@ -25,6 +26,7 @@ use tower::util::BoxCloneSyncService;
 
 pub use object::{InvalidOid, Oid};
 use repository::{DEFAULT_BRANCH, Repository};
+pub use trouble::Trouble;
 
 /// What a repository demands of its readers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +92,7 @@ pub struct GitServer {
 
 struct State {
     available: bool,
+    trouble: BTreeSet<Trouble>,
     repositories: BTreeMap<String, Repository>,
     served: BTreeSet<(String, Oid)>,
 }
@@ -104,6 +107,7 @@ impl GitServer {
             directory: Arc::new(in_memory()?),
             state: Arc::new(Mutex::new(State {
                 available: true,
+                trouble: BTreeSet::new(),
                 repositories: BTreeMap::new(),
                 served: BTreeSet::new(),
             })),
@@ -258,7 +262,8 @@ impl GitServer {
     pub fn service(&self) -> GitService {
         let server = self.clone();
         BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
-            std::future::ready(server.handle(&request))
+            let server = server.clone();
+            async move { server.serve(&request).await }
         }))
     }
 

@@ -30,6 +30,8 @@ struct State {
     /// Listeners of pods, by address and port.
     ports: BTreeMap<(String, u16), (u64, HttpService)>,
     opened: u64,
+    /// Nobody reaches a Service or a pod.
+    parted: bool,
 }
 
 impl Network {
@@ -72,6 +74,11 @@ impl Network {
         }))
     }
 
+    /// Parts the pods from each other, or joins them again; names outside the cluster stay reachable.
+    pub fn part(&self, parted: bool) {
+        self.lock().parted = parted;
+    }
+
     /// The ports of the pod with this address.
     pub(crate) fn listener(&self, ip: &str) -> Listener {
         let (network, ip) = (self.clone(), ip.to_owned());
@@ -102,6 +109,9 @@ impl Network {
         let outside = self.lock().hosts.get(&(host.clone(), port)).cloned();
         if let Some(service) = outside {
             return service.oneshot(request).await;
+        }
+        if self.lock().parted {
+            return Err(HttpError::Refused);
         }
         let (ip, port) = match host
             .strip_suffix(".svc.cluster.local")

@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use apiserver::User;
+use apiserver::{LogRequest, LogSource, LogStream, User};
 use edges::{Clock, Seed};
 use git_server::GitServer;
 use kubelet::{Launcher, POD_NETWORK};
@@ -190,8 +190,18 @@ fn git_service(git: &GitServer, side: Side) -> impl serve::Serve<edges::Body> {
     serve::respond(move |request| git::answer(git.clone(), side, request))
 }
 
+/// The log of simulated containers, which say nothing.
+struct Silence;
+
+impl LogSource for Silence {
+    fn read(&self, _: &LogRequest) -> Option<LogStream> {
+        None
+    }
+}
+
 fn start_nodes(world: &mut World, config: &Config, launcher: Option<Launcher>, pods: Option<Pods>) {
     let Some(pods) = pods else {
+        world.api.read_logs_from(Arc::new(Silence));
         world.start_nodes(config, launcher);
         return;
     };

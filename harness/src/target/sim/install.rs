@@ -11,7 +11,7 @@ use world::Gate;
 use crate::verdict::Miss;
 
 /// Starts pods of the extension's image as its components, with what really stands in the pod.
-pub(super) fn launcher(gate: Gate) -> Launcher {
+pub(in crate::target) fn launcher(gate: Gate) -> Launcher {
     Arc::new(move |pod: &Pod| -> Option<Process> {
         if pod.image != extension::IMAGE {
             return None;

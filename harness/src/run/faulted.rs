@@ -1,0 +1,263 @@
+//! A scenario under faults by chance, in two phases.
+//!
+//! While faults last only safety is judged: the invariants hold at every observation, and nothing is deleted that an
+//! undisturbed run does not delete. The steps up to the last action are driven meanwhile; their expectations are
+//! waited for, but what is only seen in passing may be missed. Then everything is healed, and what the scenario
+//! expects in the end must come true, the cluster must come to rest, and hold what it holds after an undisturbed run.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use edges::Seed;
+use serde_saphyr::Spanned;
+
+use super::{Course, Options, deeds::Deeds, end, outcome, play, prepare, storm::Storm, undisturbed};
+use crate::{
+    event::Event,
+    invariant::{self, Invariants},
+    limits,
+    scenario::{Source, State, Step},
+    session::Session,
+    step,
+    target::Started,
+    verdict::{Miss, Verdict},
+};
+
+/// What undisturbed runs came to, each run once.
+#[derive(Clone, Default)]
+pub(crate) struct References(Arc<Mutex<BTreeMap<String, Arc<OnceLock<Result<Deeds, Miss>>>>>>);
+
+impl References {
+    fn of(&self, source: &Source, options: &Options) -> Result<Deeds, Miss> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = Arc::clone(all.entry(source.name.clone()).or_default());
+        drop(all);
+        cell.get_or_init(|| reference(source, options)).clone()
+    }
+}
+
+fn reference(source: &Source, options: &Options) -> Result<Deeds, Miss> {
+    let mut deeds = Deeds::default();
+    let course = play(source, Seed(options.seed), async |started| {
+        let mut session = match prepare(source, options, started).await {
+            Ok(session) => session,
+            Err(course) => return course,
+        };
+        let course = undisturbed(source, options, &mut session, &mut |_| {}).await;
+        deeds = Deeds::of(&session);
+        course
+    });
+    match course.miss {
+        None => Ok(deeds),
+        Some((miss, _)) => Err(miss),
+    }
+}
+
+/// Runs a scenario under the faults of one seed.
+pub(super) fn play_faulted(
+    source: &Source,
+    options: &Options,
+    seed: u64,
+    references: &References,
+    emit: &mut dyn FnMut(Event),
+) -> Course {
+    let expected = match references.of(source, options) {
+        Ok(expected) => expected,
+        Err(miss) => {
+            let message = format!("it does not even pass undisturbed: {}", miss.message);
+            return Course::missed(Miss { message, ..miss });
+        }
+    };
+    let of_world = Seed(options.seed).derive("faults").derive(&seed.to_string());
+    play(source, of_world, async |started| {
+        follow(source, options, seed, &expected, started, emit).await
+    })
+}
+
+async fn follow(
+    source: &Source,
+    options: &Options,
+    seed: u64,
+    expected: &Deeds,
+    started: Started,
+    emit: &mut dyn FnMut(Event),
+) -> Course {
+    let begin = started.cluster.clock.now();
+    let mut session = match prepare(source, options, started).await {
+        Ok(session) => session,
+        Err(course) => return course,
+    };
+    let Some(faults) = session.cluster.faults.clone() else {
+        return Course::missed(Miss::broken(
+            "target.faults",
+            "no faults can be caused on this target",
+        ));
+    };
+    let mut run = Faulted {
+        storm: Storm::new(Seed(seed).derive(&source.name), faults, &session),
+        trace: super::trace::Trace::new(&outcome::shown(&source.name, Some(seed)), options.trace),
+        invariants: Invariants::default(),
+        name: outcome::shown(&source.name, Some(seed)),
+        emit,
+    };
+    let mut course = Course::default();
+    if let Err(missed) = run
+        .through(&source.scenario.steps, &mut session, &mut course.held)
+        .await
+    {
+        course.miss = Some(missed);
+    } else if let Err(miss) = expected.compare(&Deeds::of(&session)) {
+        course.miss = Some((miss, source.scenario.steps.len().saturating_sub(1)));
+    }
+    if course.miss.is_some() {
+        course.context = std::mem::take(&mut run.storm.told);
+    }
+    course.trace = std::mem::take(&mut run.trace.lines);
+    drop(run);
+    course.closed(session, begin)
+}
+
+struct Faulted<'a> {
+    storm: Storm,
+    trace: super::trace::Trace,
+    invariants: Invariants,
+    name: String,
+    emit: &'a mut dyn FnMut(Event),
+}
+
+impl Faulted<'_> {
+    /// Both phases; what was missed comes with its step.
+    async fn through(
+        &mut self,
+        steps: &[Spanned<Step>],
+        session: &mut Session,
+        held: &mut usize,
+    ) -> Result<(), (Miss, usize)> {
+        let tail = steps
+            .iter()
+            .rposition(|step| step.value.acts())
+            .map_or(0, |last| last + 1);
+        for (index, step) in steps.iter().enumerate() {
+            if index == tail {
+                self.clear_up(session).await.map_err(|miss| (miss, index))?;
+            }
+            (self.emit)(Event::StepStarted {
+                name: self.name.clone(),
+                step: index + 1,
+                verb: step.value.verb(),
+            });
+            self.trace.step(index + 1, step, session);
+            let result = if index < tail {
+                self.storm.rise(index + 1);
+                self.drive(&step.value, session).await
+            } else {
+                converge(&step.value, session).await
+            };
+            self.judge(result, session).map_err(|miss| (miss, index))?;
+            *held = index + 1;
+        }
+        let last = steps.len().saturating_sub(1);
+        if tail == steps.len() {
+            self.clear_up(session).await.map_err(|miss| (miss, last))?;
+        }
+        let result = end(session, &mut self.invariants).await;
+        self.trace.take_in(session);
+        result.map_err(|miss| (miss, last))
+    }
+
+    /// A broken invariant explains a step that did not hold, so it is told first.
+    fn judge(&mut self, result: Result<(), Miss>, session: &mut Session) -> Result<(), Miss> {
+        session.journal.catch_up()?;
+        let safe = self.invariants.check(session);
+        self.trace.take_in(session);
+        safe.and(result)
+    }
+
+    /// Waits until the last fault has ended by itself.
+    async fn clear_up(&mut self, session: &mut Session) -> Result<(), Miss> {
+        session.advance(self.storm.left()).await?;
+        self.judge(Ok(()), session)
+    }
+
+    /// A step while faults last.
+    async fn drive(&mut self, step: &Step, session: &mut Session) -> Result<(), Miss> {
+        let patience = self.storm.left() + limits::RECOVER_WITHIN;
+        match step {
+            Step::Expect(expect) => {
+                let within = expect.within.map_or(limits::EXPECT_WITHIN, |span| span.0);
+                seen(&expect.state(), expect.fresh, within + patience, session).await
+            }
+            Step::Never(never) => match &never.until {
+                Some(until) => seen(until, true, limits::EXPECT_WITHIN + patience, session).await,
+                None => Ok(()),
+            },
+            Step::Hold(hold) => session.advance(hold.during.0.min(limits::STORMY_HOLD)).await,
+            Step::Snapshot(_) => Ok(()),
+            act => match step::run(act, session).await {
+                Err(miss) if miss.verdict == Verdict::Failed => {
+                    // What it acts upon may come when the weather is better.
+                    self.clear_up(session).await?;
+                    invariant::calm(session).await?;
+                    step::run(act, session).await
+                }
+                done => done,
+            },
+        }
+    }
+}
+
+/// Waits for a state, but does not insist: what is seen in passing may be missed while faults last.
+async fn seen(
+    state: &State,
+    fresh: bool,
+    limit: std::time::Duration,
+    session: &mut Session,
+) -> Result<(), Miss> {
+    let state = without_records(session.resolve_state(state));
+    session.wait(&state, fresh, limit).await.map(|_| ())
+}
+
+/// Events and histories count what happened on the way, and on the way anything may happen.
+fn without_records(state: State) -> State {
+    let mut part = state.part;
+    if let Some(status) = part
+        .as_mut()
+        .and_then(|part| part.get_mut("status")?.as_object_mut())
+    {
+        status.remove("history");
+    }
+    State {
+        event: None,
+        part,
+        cel: state
+            .cel
+            .filter(|expression| !expression.contains("status.history")),
+        ..state
+    }
+}
+
+/// A step after everything was healed: it must come true.
+async fn converge(step: &Step, session: &mut Session) -> Result<(), Miss> {
+    let (state, fresh) = match step {
+        Step::Expect(expect) => (expect.state(), expect.fresh),
+        Step::Never(never) => match &never.until {
+            Some(until) => (until.clone(), true),
+            None => return Ok(()),
+        },
+        // Whole objects hold such records too; what a cluster holds is compared in the end.
+        Step::Snapshot(_) => return Ok(()),
+        Step::Hold(_) => {
+            invariant::calm(session).await?;
+            return step::run(step, session).await;
+        }
+        other => return step::run(other, session).await,
+    };
+    let state = without_records(session.resolve_state(&state));
+    let Err(differences) = session.wait(&state, fresh, limits::CONVERGE_WITHIN).await? else {
+        return Ok(());
+    };
+    let message = format!("{} did not recover from the faults", state.object);
+    Err(Miss::failed("faults.diverged", message).with(differences.iter().map(ToString::to_string)))
+}

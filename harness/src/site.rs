@@ -1,0 +1,158 @@
+//! Where a run takes place, as the command line says it, and which scenarios can take place there.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::{
+    fault::Fault,
+    scenario::{Source, Step},
+};
+
+/// Where scenarios run.
+#[derive(Debug, Clone, Default)]
+pub enum Site {
+    /// A simulated cluster for each, in this process, in virtual time.
+    #[default]
+    Sim,
+    /// A world for each, in real time, behind sockets, its components in processes.
+    Local,
+    /// A cluster that is there already, one scenario after the other.
+    Attached(Attached),
+}
+
+/// A cluster that is there already.
+#[derive(Debug, Clone)]
+pub struct Attached {
+    /// The kubeconfig's file.
+    pub kubeconfig: PathBuf,
+    /// The context in it; never the default one.
+    pub context: String,
+    /// The Git server.
+    pub git: GitSite,
+}
+
+/// A Git server that the genuine `git` pushes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitSite {
+    /// Its repositories' parent, as this machine sees it.
+    pub here: String,
+    /// The same, as the cluster sees it.
+    pub inside: String,
+}
+
+impl std::str::FromStr for GitSite {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (here, inside) = text.split_once('=').unwrap_or((text, text));
+        for url in [here, inside] {
+            if !["http://", "https://", "ssh://"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme))
+            {
+                return Err(format!(
+                    "{url:?} is no URL: expected HOST_URL or HOST_URL=IN_CLUSTER_URL"
+                ));
+            }
+        }
+        let trimmed = |url: &str| url.trim_end_matches('/').to_owned();
+        Ok(Self {
+            here: trimmed(here),
+            inside: trimmed(inside),
+        })
+    }
+}
+
+impl Site {
+    /// Its name in reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sim => "sim",
+            Self::Local => "local",
+            Self::Attached(_) => "attached",
+        }
+    }
+
+    /// Whether an hour takes an hour.
+    pub(crate) fn is_real_time(&self) -> bool {
+        !matches!(self, Self::Sim)
+    }
+
+    /// Whether a fault can be caused there.
+    fn causes(&self, fault: Fault) -> bool {
+        match self {
+            Self::Sim => true,
+            // Sockets and processes are the machine's: what the API server and the Git server do can be chosen.
+            Self::Local => !matches!(
+                fault,
+                Fault::GitServerSlow | Fault::GitAnswersTruncated | Fault::NetworkParted
+            ),
+            Self::Attached(_) => false,
+        }
+    }
+
+    /// Why a scenario cannot take place there, a word for machines.
+    pub(crate) fn obstacle(&self, source: &Source, max_hold: Duration) -> Option<&'static str> {
+        if !self.is_real_time() {
+            return None;
+        }
+        source.scenario.steps.iter().find_map(|step| match &step.value {
+            Step::Break(fault) | Step::Heal(fault) if !self.causes(*fault) => Some("target.faults"),
+            Step::Advance(span) if span.0 > max_hold => Some("target.time"),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::parse;
+
+    fn source(steps: &str) -> Source {
+        let text = format!("title: T\nrequirements: []\nfeatures: []\nsteps:\n{steps}");
+        parse("a.yaml".to_owned(), "a".to_owned(), text).unwrap()
+    }
+
+    #[test]
+    fn what_needs_virtual_time_or_faults_is_known_before_the_run() {
+        let five = Duration::from_secs(5);
+        let attached = Site::Attached(Attached {
+            kubeconfig: PathBuf::new(),
+            context: String::new(),
+            git: "http://a".parse().unwrap(),
+        });
+        for (steps, sim, local, there) in [
+            ("  - advance: 1s\n", None, None, None),
+            (
+                "  - advance: 1h\n",
+                None,
+                Some("target.time"),
+                Some("target.time"),
+            ),
+            ("  - break: apiSlow\n", None, None, Some("target.faults")),
+            (
+                "  - heal: networkParted\n",
+                None,
+                Some("target.faults"),
+                Some("target.faults"),
+            ),
+        ] {
+            let source = source(steps);
+            assert_eq!(Site::Sim.obstacle(&source, five), sim, "{steps}");
+            assert_eq!(Site::Local.obstacle(&source, five), local, "{steps}");
+            assert_eq!(attached.obstacle(&source, five), there, "{steps}");
+        }
+    }
+
+    #[test]
+    fn a_git_server_has_one_address_or_two() {
+        let one: GitSite = "https://git.example.com/".parse().unwrap();
+        assert_eq!(one.here, one.inside);
+        let two: GitSite = "http://127.0.0.1:1=http://git.example.com".parse().unwrap();
+        assert_eq!(
+            (two.here.as_str(), two.inside.as_str()),
+            ("http://127.0.0.1:1", "http://git.example.com")
+        );
+        assert!("git.example.com".parse::<GitSite>().is_err());
+    }
+}

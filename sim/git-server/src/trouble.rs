@@ -1,0 +1,53 @@
+//! What goes wrong with answers on request: they come late, or break off.
+
+use bytes::Bytes;
+use edges::{Body, Clock, HttpError};
+use futures::stream;
+use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+
+use crate::{GitServer, limits::SLOW_ANSWER};
+
+/// Something that goes wrong with every answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// It takes longer than clients wait.
+    Slow,
+    /// The connection breaks in the middle of it.
+    Truncated,
+}
+
+impl GitServer {
+    /// Begins or ends a trouble.
+    pub fn set_trouble(&self, trouble: Trouble, begins: bool) {
+        let mut state = self.state();
+        if begins {
+            state.trouble.insert(trouble);
+        } else {
+            state.trouble.remove(&trouble);
+        }
+    }
+
+    fn has(&self, trouble: Trouble) -> bool {
+        self.state().trouble.contains(&trouble)
+    }
+
+    /// Answers one request as far as troubles let it.
+    pub(crate) async fn serve(&self, request: &Request<Bytes>) -> Result<Response<Body>, HttpError> {
+        if self.has(Trouble::Slow) {
+            // Waiting goes by tokio's timer on every clock, so it is virtual where time is.
+            Clock::system().sleep(SLOW_ANSWER).await;
+        }
+        let response = self.handle(request)?;
+        if !self.has(Trouble::Truncated) {
+            return Ok(response);
+        }
+        let (parts, body) = response.into_parts();
+        let whole = body.collect().await.map_err(HttpError::Other)?.to_bytes();
+        let half = whole.slice(..whole.len() / 2);
+        let frames = [Ok(Frame::data(half)), Err(HttpError::Cut.into())];
+        let body = StreamBody::new(stream::iter(frames)).boxed_unsync();
+        Ok(Response::from_parts(parts, body))
+    }
+}

@@ -219,7 +219,7 @@ async fn a_probe_decides_about_readiness_and_a_signal_ends_it() {
         let mut server = pod(
             "server",
             "git",
-            &["daemon", listen, "--export-all", "--base-path=/nowhere"],
+            &["daemon", listen, "--export-all", "--base-path=/usr"],
         );
         server["spec"]["restartPolicy"] = json!("Always");
         server["spec"]["containers"][0]["readinessProbe"] =

@@ -17,7 +17,7 @@ use crate::{
     environment::{self, text, words},
     limits,
     log::Log,
-    probe::{Finding, Prober, Probes},
+    probe::{Finding, Probe, Prober, Probes},
     sandbox::{self, Isolation, Running, Spec},
     volumes::{self, Mount},
 };
@@ -269,90 +269,112 @@ impl Inner {
     }
 }
 
-/// Keeps a pod's health up to date; returns when its liveness probe has failed.
+/// Keeps a pod's health up to date; returns when its startup or liveness probe has failed.
 async fn observe(inner: &Inner, pod: &Pod, probes: &Probes) {
-    let prober = Prober {
-        runtime: inner.prober.clone(),
-        clock: inner.config.clock,
-        address: pod.ip.clone(),
+    let watch = Watch {
+        inner,
+        pod,
+        prober: Prober {
+            runtime: inner.prober.clone(),
+            clock: inner.config.clock,
+            address: pod.ip.clone(),
+        },
     };
-    let tell = |kind: &str, text: &str| {
-        inner.event(
-            pod,
-            "Warning",
-            "Unhealthy",
-            &format!("{kind} probe failed: {text}"),
-        );
-    };
-    if let Some(startup) = &probes.startup {
-        let mut alive = true;
-        prober
-            .watch(startup, |finding| match finding {
-                Finding::Passed => false,
-                Finding::Failed { text, counts } => {
-                    tell("Startup", &text);
-                    alive = !counts;
-                    alive
-                }
-            })
-            .await;
-        if !alive {
-            return;
-        }
+    if let Some(startup) = &probes.startup
+        && !watch.started(startup).await
+    {
+        return;
     }
-    let health = |ready: bool| {
-        let known = inner.lock().get(&pod.uid).and_then(|entry| entry.health);
+    tokio::select! {
+        biased;
+        () = watch.alive(probes.liveness.as_ref()) => {}
+        () = watch.ready(probes.readiness.as_ref()) => {}
+    }
+}
+
+/// One running container under its probes.
+struct Watch<'a> {
+    inner: &'a Inner,
+    pod: &'a Pod,
+    prober: Prober,
+}
+
+impl Watch<'_> {
+    fn tell(&self, kind: &str, text: &str) {
+        let message = format!("{kind} probe failed: {text}");
+        self.inner.event(self.pod, "Warning", "Unhealthy", &message);
+    }
+
+    fn set_ready(&self, ready: bool) {
+        let known = self
+            .inner
+            .lock()
+            .get(&self.pod.uid)
+            .and_then(|entry| entry.health);
         let next = Health {
             running: true,
             started: true,
             ready,
         };
         if known != Some(next) {
-            inner.set_health(&pod.uid, Some(next));
+            self.inner.set_health(&self.pod.uid, Some(next));
         }
-    };
-    let readiness = async {
-        match &probes.readiness {
-            None => health(true),
-            Some(probe) => {
-                health(false);
-                prober
-                    .watch(probe, |finding| {
-                        match finding {
-                            Finding::Passed => health(true),
-                            Finding::Failed { text, counts } => {
-                                tell("Readiness", &text);
-                                if counts {
-                                    health(false);
-                                }
-                            }
+    }
+
+    /// Whether the startup probe succeeds in time.
+    async fn started(&self, probe: &Probe) -> bool {
+        let mut started = false;
+        self.prober
+            .watch(probe, |finding| match finding {
+                Finding::Passed => {
+                    started = true;
+                    false
+                }
+                Finding::Failed { text, counts } => {
+                    self.tell("Startup", &text);
+                    !counts
+                }
+            })
+            .await;
+        started
+    }
+
+    /// Follows the readiness probe, without end.
+    async fn ready(&self, probe: Option<&Probe>) {
+        let Some(probe) = probe else {
+            self.set_ready(true);
+            return std::future::pending().await;
+        };
+        self.set_ready(false);
+        self.prober
+            .watch(probe, |finding| {
+                match finding {
+                    Finding::Passed => self.set_ready(true),
+                    Finding::Failed { text, counts } => {
+                        self.tell("Readiness", &text);
+                        if counts {
+                            self.set_ready(false);
                         }
-                        true
-                    })
-                    .await;
-            }
-        }
-        std::future::pending::<()>().await;
-    };
-    let liveness = async {
-        match &probes.liveness {
-            None => std::future::pending().await,
-            Some(probe) => {
-                prober
-                    .watch(probe, |finding| match finding {
-                        Finding::Passed => true,
-                        Finding::Failed { text, counts } => {
-                            tell("Liveness", &text);
-                            !counts
-                        }
-                    })
-                    .await;
-            }
-        }
-    };
-    tokio::select! {
-        biased;
-        () = liveness => {}
-        () = readiness => {}
+                    }
+                }
+                true
+            })
+            .await;
+    }
+
+    /// Returns when the liveness probe has failed.
+    async fn alive(&self, probe: Option<&Probe>) {
+        let Some(probe) = probe else {
+            return std::future::pending().await;
+        };
+        self.prober
+            .watch(probe, |finding| match finding {
+                Finding::Passed => true,
+                Finding::Failed { text, counts } => {
+                    self.tell("Liveness", &text);
+                    !counts
+                }
+            })
+            .await;
     }
 }

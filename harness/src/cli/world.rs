@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, builder::PossibleValuesParser};
+use clap::{Args, ValueEnum, builder::PossibleValuesParser};
 use tokio::{runtime::Runtime, sync::mpsc};
 
 use super::{Exit, print};
@@ -35,6 +35,39 @@ pub(super) struct WorldArgs {
     /// Makes it an OpenShift cluster, with security context constraints.
     #[arg(long)]
     openshift: bool,
+    /// Installs the extension; its pods run as processes.
+    #[arg(long)]
+    install: bool,
+    /// The program that runs in pods of an image, or of all images whose names begin so; may be repeated.
+    #[arg(long, value_name = "NAME=PATH", value_parser = image)]
+    image: Vec<(String, PathBuf)>,
+    /// How pods that run as processes are kept apart.
+    #[arg(long, value_enum, default_value_t = Isolation::Auto)]
+    isolation: Isolation,
+}
+
+/// How pods that run as processes are kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Isolation {
+    /// By namespaces if this machine allows it.
+    Auto,
+    /// Each in a network and file system of its own.
+    Namespaces,
+    /// By addresses of the loopback.
+    Loopback,
+}
+
+fn image(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, path) = text
+        .rsplit_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or("expected NAME=PATH")?;
+    let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+    let known = fs::metadata(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    if !known.is_file() || known.permissions().mode() & 0o111 == 0 {
+        return Err(format!("{}: not a program", path.display()));
+    }
+    Ok((name.to_owned(), path))
 }
 
 /// Opens a world and keeps it until Ctrl-C or SIGTERM.
@@ -48,39 +81,54 @@ pub(super) fn run(args: &WorldArgs) -> io::Result<Exit> {
     .map_err(io::Error::other)?;
     let runtime = Runtime::new()?;
     runtime.block_on(async {
-        let world = open::start(&open::Wishes {
+        let world = open::start(open::Wishes {
             minor: args.kubernetes.clone(),
             openshift: args.openshift,
             listen: args.listen,
             git_listen: args.git_listen,
+            install: args.install,
+            images: args.image.clone(),
+            isolation: match args.isolation {
+                Isolation::Auto => open::Isolation::Auto,
+                Isolation::Namespaces => open::Isolation::Namespaces,
+                Isolation::Loopback => open::Isolation::Loopback,
+            },
         })?;
         file.fill(&world.kubeconfig())?;
-        print(&welcome(
-            &args.kubernetes,
-            &file.path,
-            &world.api_url(),
-            &world.git_url(),
-        ));
+        print(&welcome(args, &file.path, &world));
         stopped.recv().await;
         world.shutdown().await;
         Ok(Exit::Passed)
     })
 }
 
-fn welcome(minor: &str, kubeconfig: &Path, api: &str, git: &str) -> String {
-    format!(
-        "The world is open: Kubernetes {minor} at {api}\n\n\
-         Try, in another terminal:\n\n  \
-         export KUBECONFIG={kubeconfig}\n  \
-         kubectl get nodes\n  \
+fn welcome(args: &WorldArgs, kubeconfig: &Path, world: &open::Real) -> String {
+    let mut text = format!(
+        "The world is open: Kubernetes {minor} at {api}\n",
+        minor = args.kubernetes,
+        api = world.api_url()
+    );
+    if let Some(isolation) = world.isolation() {
+        text += &format!("Pods of known images are processes, {isolation}.\n");
+    }
+    let git = world.git_url();
+    text += &format!(
+        "\nTry, in another terminal:\n\n  export KUBECONFIG={}\n  kubectl get nodes\n  \
          kubectl create deployment web --image=nginx --replicas=2\n  \
-         kubectl rollout status deployment/web\n\n\
-         Git from here: git push {git}/app.git HEAD:main (the first push makes the repository)\n\
+         kubectl rollout status deployment/web\n",
+        kubeconfig.display(),
+    );
+    if args.install {
+        text +=
+            "  kubectl -n flux-system get pods\n  kubectl -n flux-system logs deployment/source-controller\n";
+    }
+    text += &format!(
+        "\nGit from here: git push {git}/app.git HEAD:main (the first push makes the repository)\n\
          Git from inside the cluster: {inside}/app.git\n\n\
          Ctrl-C ends the world and removes the kubeconfig.\n",
-        kubeconfig = kubeconfig.display(),
         inside = open::GIT_INSIDE,
-    )
+    );
+    text
 }
 
 /// The file that lets clients in; it goes with the world.
@@ -149,6 +197,19 @@ mod tests {
         assert!(path.exists(), "it belongs to the next world by now");
         drop(next);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn an_image_needs_a_program() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("program");
+        let text = format!("ghcr.io/a/b={}", path.display());
+        assert!(image(&text).unwrap_err().contains("program"));
+        fs::write(&path, "").unwrap();
+        assert!(image(&text).unwrap_err().contains("not a program"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(image(&text).unwrap(), ("ghcr.io/a/b".to_owned(), path));
+        assert!(image("nothing").is_err());
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub(crate) struct State {
 pub(crate) struct Core {
     pub(crate) state: State,
     pub(crate) minor: String,
+    /// The certificate of the authority behind the server's own, if it has one.
+    pub(crate) ca: Option<String>,
     /// Who issues tokens, and for whom.
     pub(crate) issuer: String,
     pub(crate) signer: Signer,
@@ -87,6 +89,7 @@ impl Core {
                 index: Index::default(),
             },
             minor: minor.to_owned(),
+            ca: None,
             issuer: tokens::ISSUER.to_owned(),
             signer,
             controllers,

@@ -1,6 +1,6 @@
 //! The server as others hold it: a cheap handle on the shared core.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use edges::{Clock, Seed};
@@ -18,6 +18,7 @@ use crate::{
     faults::Trouble,
     gvr::Gvr,
     limits,
+    logs::LogSource,
     registry::{self, view},
     request::{Incoming, Query, unescape},
     store::{Key, in_namespace},
@@ -50,6 +51,8 @@ pub struct ApiServer(Arc<Shared>);
 struct Shared {
     core: Mutex<Core>,
     clock: Clock,
+    /// Who keeps the logs of containers, if anybody does.
+    logs: OnceLock<Arc<dyn LogSource>>,
     /// Who calls webhooks.
     webhooks: Mutex<Option<Webhooks>>,
     /// Carries the revision to the watches.
@@ -83,6 +86,7 @@ impl ApiServer {
         Self(Arc::new(Shared {
             core: Mutex::new(core),
             clock,
+            logs: OnceLock::new(),
             webhooks: Mutex::new(None),
             revision,
             trouble: Trouble::default(),
@@ -281,6 +285,20 @@ impl ApiServer {
     /// Forgets the past, so that old resource versions are answered with 410.
     pub fn compact(&self) {
         self.core().state.store.compact();
+    }
+
+    /// Tells every namespace that is yet to come by which authority the server is known.
+    pub fn publish_ca(&self, pem: &str) {
+        self.core().ca = Some(pem.to_owned());
+    }
+
+    /// Lets logs be read from a node; the first one stays.
+    pub fn read_logs_from(&self, source: Arc<dyn LogSource>) {
+        let _ = self.0.logs.set(source);
+    }
+
+    pub(crate) fn log_source(&self) -> Option<&Arc<dyn LogSource>> {
+        self.0.logs.get()
     }
 
     /// Makes a bearer token stand for a user.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt, stream};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
@@ -22,6 +22,7 @@ use crate::{
     dispatch::Reply,
     faults::Ear,
     limits,
+    logs::Log,
     media::Encoding,
     registry::{Plan, Playing},
     request::{Incoming, Query, unescape},
@@ -64,15 +65,33 @@ impl ApiServer {
     /// Answers one request whose body has been read; no webhook is called.
     pub fn handle(&self, request: Request<Bytes>, user: Option<&User>) -> Response<ResponseBody> {
         let request = incoming(request);
+        if let Some(response) = self.log_response(&request, user) {
+            return response;
+        }
         let concerned = self.is_concerned(&request, user);
         self.respond(self.serve(&request, user), concerned)
     }
 
     /// Answers one request, webhooks asked; a watch of a user whom faults concern listens for them.
     pub(crate) async fn answer(&self, request: &Incoming, user: Option<&User>) -> Response<ResponseBody> {
+        if let Some(response) = self.log_response(request, user) {
+            return response;
+        }
         let concerned = self.is_concerned(request, user);
         let reply = self.serve_asking(request, user).await;
         self.respond(reply, concerned)
+    }
+
+    /// The answer to a request for a log that a node keeps.
+    fn log_response(&self, request: &Incoming, user: Option<&User>) -> Option<Response<ResponseBody>> {
+        Some(match self.log(request, user)? {
+            Err(refusal) => self.respond(refusal, false),
+            Ok(Log::Silent) => self.respond(Reply::text(200, Bytes::new()), false),
+            Ok(Log::Open(lines)) => {
+                let body = StreamBody::new(lines.map(|line| Ok(Frame::data(line)))).boxed_unsync();
+                build(200, "text/plain", body)
+            }
+        })
     }
 
     pub(crate) fn respond(&self, reply: Reply, concerned: bool) -> Response<ResponseBody> {

@@ -87,7 +87,7 @@ fn resolve(pod: &Value, container: &Value, from: &Value, (ip, host): (&str, &str
 }
 
 /// Expands `$(NAME)` as the kubelet does: unknown names stay, `$$(` stands for `$(`.
-fn expand(text: &str, env: &BTreeMap<String, String>) -> String {
+pub fn expand(text: &str, env: &BTreeMap<String, String>) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {

@@ -51,6 +51,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 pub use behaviours::{Behaviour, Behaviours, Selector};
+pub use launch::expand;
 
 /// How the simulated nodes behave.
 #[derive(Clone)]

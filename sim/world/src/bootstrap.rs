@@ -1,19 +1,26 @@
 //! What a fresh cluster holds.
 
+use std::net::Ipv4Addr;
+
 use apiserver::{ApiServer, User};
-use edges::{Clock, Seed};
+use edges::Clock;
 use serde_json::{Value, json};
 
+use crate::real::names;
+
 /// An API server with the system namespaces, whose nodes may work.
-pub(crate) fn server(minor: &str, clock: Clock, seed: Seed, openshift: bool) -> ApiServer {
+pub(crate) fn server(world: &crate::Config, clock: Clock, ca: Option<&str>) -> ApiServer {
     let config = apiserver::Config {
-        minor: minor.to_owned(),
+        minor: world.minor.clone(),
         clock,
-        seed: seed.derive("apiserver"),
+        seed: world.seed.derive("apiserver"),
         controllers: apiserver::Controllers::All,
-        openshift,
+        openshift: world.openshift,
     };
     let api = ApiServer::new(config);
+    if let Some(ca) = ca {
+        api.publish_ca(ca);
+    }
     for namespace in ["default", "kube-system", "kube-public", "kube-node-lease"] {
         let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
         make(&api, "/api/v1/namespaces", &body);
@@ -35,6 +42,26 @@ fn nodes_binding() -> Value {
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:node"},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:nodes"}],
     })
+}
+
+/// The Services that every cluster has: the API server's own, and the DNS where there is one.
+pub(crate) fn services(api: &ApiServer, dns: bool) {
+    let service = |name: &str, address: Ipv4Addr, ports: Value| {
+        json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+            "spec": {"type": "ClusterIP", "clusterIP": address.to_string(), "ports": ports},
+        })
+    };
+    let https = json!([{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]);
+    let mut kubernetes = service("kubernetes", names::API, https);
+    kubernetes["metadata"]["labels"] = json!({"component": "apiserver", "provider": "kubernetes"});
+    make(api, "/api/v1/namespaces/default/services", &kubernetes);
+    if dns {
+        let ports = json!([{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53}]);
+        let mut service = service("kube-dns", names::DNS, ports);
+        service["metadata"]["labels"] = json!({"k8s-app": "kube-dns"});
+        make(api, "/api/v1/namespaces/kube-system/services", &service);
+    }
 }
 
 /// Creates an object; one that is there already stays.

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use self::webhooks::Hooked;
 
 pub use network::Network;
-pub use real::{Real, RealConfig};
+pub use real::{Isolation, Real, RealConfig};
 
 /// The host name under which every world serves its Git repositories.
 pub const GIT_HOST: &str = "git.example.com";
@@ -74,6 +74,7 @@ pub struct World {
     /// What pods and nodes do instead of working.
     pub behaviours: Behaviours,
     seed: Seed,
+    blocking: Blocking,
     tasks: JoinSet<()>,
     _webhooks: Hooked,
 }
@@ -85,6 +86,7 @@ pub struct Gate {
     net: Network,
     clock: Clock,
     seed: Seed,
+    blocking: Blocking,
 }
 
 impl World {
@@ -93,11 +95,12 @@ impl World {
     /// # Errors
     /// When the Git server cannot make its directory.
     pub fn start(config: &Config) -> io::Result<Self> {
-        Self::start_at(config, Clock::starting_at(config.epoch))
+        Self::start_at(config, Clock::starting_at(config.epoch), None)
     }
 
-    fn start_at(config: &Config, clock: Clock) -> io::Result<Self> {
-        let api = bootstrap::server(&config.minor, clock, config.seed, config.openshift);
+    /// With `ca` the world is a real one, whose API server proves itself by that authority.
+    fn start_at(config: &Config, clock: Clock, ca: Option<&str>) -> io::Result<Self> {
+        let api = bootstrap::server(config, clock, ca);
         let git = GitServer::new()?;
         let net = Network::new(api.clone());
         let webhooks = Hooked::new(&api, net.client());
@@ -109,6 +112,11 @@ impl World {
             net,
             behaviours: Behaviours::default(),
             seed: config.seed,
+            blocking: if ca.is_some() {
+                Blocking::Threads
+            } else {
+                Blocking::Lockstep
+            },
             tasks: JoinSet::new(),
             _webhooks: webhooks,
         })
@@ -151,6 +159,7 @@ impl World {
             net: self.net.clone(),
             clock: self.clock,
             seed: self.seed,
+            blocking: self.blocking,
         }
     }
 }
@@ -170,7 +179,7 @@ impl Gate {
             disk: DataDir::temporary()?,
             clock: self.clock,
             seed: self.seed.derive(&pod.uid),
-            blocking: Blocking::Lockstep,
+            blocking: self.blocking,
         })
     }
 }

@@ -42,6 +42,10 @@ impl Network {
         }
     }
 
+    pub(crate) fn api(&self) -> &ApiServer {
+        &self.api
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -132,7 +136,7 @@ impl Network {
     }
 
     /// The first ready pod behind a Service, and the port it serves.
-    fn endpoint(
+    pub(crate) fn endpoint(
         &self,
         host: &str,
         namespace: &str,

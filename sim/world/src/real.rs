@@ -3,23 +3,33 @@
 //! The same API server, controllers, nodes and Git server as in a simulated world, on the machine's clock: kubectl,
 //! `git` and controllers of any make connect to it over TLS and HTTP.
 
+mod dns;
 mod git;
+pub(crate) mod names;
+mod pods;
+mod proxy;
 mod serve;
+mod services;
 mod tls;
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
-use apiserver::User;
+use apiserver::{LogRequest, LogSource, LogStream, User};
 use edges::{Clock, Seed};
 use git_server::GitServer;
-use kubelet::Launcher;
+use kubelet::{Launcher, POD_NETWORK};
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::{Config, World};
+use crate::{Config, World, bootstrap};
+use git::Side;
+pub use pods::Isolation;
+use pods::Pods;
 
 /// What a real world starts from.
 #[derive(Clone)]
@@ -38,8 +48,12 @@ pub struct RealConfig {
     pub ready_after: Duration,
     /// From the start of a simulated pod that ends by itself to its success.
     pub completes_after: Duration,
-    /// Starts the pods that are real components in this process.
+    /// Starts the pods that are real components in this process, if no image below is theirs.
     pub launcher: Option<Launcher>,
+    /// Names of images, or beginnings of names, and the programs that run in their pods.
+    pub images: Vec<(String, PathBuf)>,
+    /// How those pods are kept apart.
+    pub isolation: Isolation,
 }
 
 impl Default for RealConfig {
@@ -56,6 +70,8 @@ impl Default for RealConfig {
             ready_after: sim.ready_after,
             completes_after: sim.completes_after,
             launcher: None,
+            images: Vec::new(),
+            isolation: Isolation::Auto,
         }
     }
 }
@@ -70,6 +86,8 @@ pub struct Real {
     token: String,
     end: watch::Sender<bool>,
     doors: JoinSet<()>,
+    told: Option<String>,
+    _reserved: Option<TcpListener>,
 }
 
 impl Real {
@@ -86,7 +104,8 @@ impl Real {
         let api = serve::bind(config.listen)?;
         let git = serve::bind(config.git_listen)?;
         let (api_at, git_at) = (api.local_addr()?, git.local_addr()?);
-        let identity = tls::identity(&[IpAddr::V4(Ipv4Addr::LOCALHOST), api_at.ip()])?;
+        let addresses = [Ipv4Addr::LOCALHOST.into(), api_at.ip(), names::API.into()];
+        let identity = tls::identity(&addresses)?;
         let token = tls::token()?;
 
         let sim = Config {
@@ -97,18 +116,34 @@ impl Real {
             completes_after: config.completes_after,
             ..Config::default()
         };
-        let mut world = World::start_at(&sim, Clock::system())?;
+        let mut world = World::start_at(&sim, Clock::system(), Some(&identity.ca))?;
         world.api.register_token(&token, User::admin());
         let (end, ends) = watch::channel(false);
         let mut doors = JoinSet::new();
+        let mut pods = if config.images.is_empty() {
+            None
+        } else {
+            let inside = pods::Inside {
+                world: &world,
+                tls: Arc::clone(&identity.server),
+                api: reachable(api_at),
+                ca: &identity.ca,
+                end: ends.clone(),
+            };
+            Some(pods::start(config.images, config.isolation, &inside, &mut doors)?)
+        };
+        let has_dns = pods.as_ref().is_some_and(|pods| pods.network == POD_NETWORK);
+        bootstrap::services(&world.api, has_dns);
         doors.spawn(serve::door(
             api,
             Some(identity.server),
             world.api.service(),
             ends.clone(),
         ));
-        doors.spawn(serve::door(git, None, git_service(&world.git), ends));
-        world.start_nodes(&sim, config.launcher);
+        doors.spawn(serve::door(git, None, git_service(&world.git, Side::Host), ends));
+        let told = pods.as_ref().map(|pods| pods.told.clone());
+        let reserved = pods.as_mut().and_then(|pods| pods.reserved.take());
+        start_nodes(&mut world, &sim, config.launcher, pods);
         Ok(Self {
             world,
             api: api_at,
@@ -117,6 +152,8 @@ impl Real {
             token,
             end,
             doors,
+            told,
+            _reserved: reserved,
         })
     }
 
@@ -136,6 +173,11 @@ impl Real {
         format!("http://{}", reachable(self.git))
     }
 
+    /// How pods that run as processes are kept apart, in words for people; `None` if no image is known.
+    pub fn isolation(&self) -> Option<&str> {
+        self.told.as_deref()
+    }
+
     /// Takes no more requests, lets those under way finish for a moment, and ends.
     pub async fn shutdown(mut self) {
         let _ = self.end.send(true);
@@ -143,9 +185,31 @@ impl Real {
     }
 }
 
-fn git_service(git: &GitServer) -> impl serve::Serve<edges::Body> {
+fn git_service(git: &GitServer, side: Side) -> impl serve::Serve<edges::Body> {
     let git = git.clone();
-    serve::respond(move |request| git::answer(git.clone(), request))
+    serve::respond(move |request| git::answer(git.clone(), side, request))
+}
+
+/// The log of simulated containers, which say nothing.
+struct Silence;
+
+impl LogSource for Silence {
+    fn read(&self, _: &LogRequest) -> Option<LogStream> {
+        None
+    }
+}
+
+fn start_nodes(world: &mut World, config: &Config, launcher: Option<Launcher>, pods: Option<Pods>) {
+    let Some(pods) = pods else {
+        world.api.read_logs_from(Arc::new(Silence));
+        world.start_nodes(config, launcher);
+        return;
+    };
+    world.api.read_logs_from(pods.kubelet.logs());
+    let processes = pods.kubelet.launcher();
+    let both: Launcher =
+        Arc::new(move |pod| processes(pod).or_else(|| launcher.as_ref().and_then(|launcher| launcher(pod))));
+    world.start_nodes_with(config, Some(both), Some(pods.kubelet.control()), pods.network);
 }
 
 /// The address to connect to: a server that listens everywhere is found at home.

@@ -30,6 +30,18 @@ pub enum Error {
     Source(#[from] source_controller::Error),
 }
 
+/// Looks whether a component would understand its arguments.
+///
+/// # Errors
+/// When it would not.
+pub fn check(component: &str, args: &[String], env: &BTreeMap<String, String>) -> Result<(), Error> {
+    match component {
+        "source-controller" => cli::source_controller(args, env).map(drop),
+        "kustomize-controller" => cli::kustomize_controller(args, env).map(drop),
+        other => Err(Error::UnknownComponent(other.to_owned())),
+    }
+}
+
 /// Runs a component until it is dropped.
 ///
 /// # Errors

@@ -36,7 +36,7 @@ pub(crate) fn furnish(core: &mut Core, now: Timestamp, name: &str) {
     let text = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints \
                 such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across \
                 distributions of Kubernetes clusters.";
-    let data = json!({"ca.crt": CA});
+    let data = json!({"ca.crt": core.ca.as_deref().unwrap_or(CA)});
     let annotations = json!({"kubernetes.io/description": text});
     let actor = Actor::new("root-ca-cert-publisher", now);
     match core.stored("configmaps", &Key::new(name, ROOT_CA)) {

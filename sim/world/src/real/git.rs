@@ -1,7 +1,7 @@
 //! The Git server behind a socket.
 
 use bytes::Bytes;
-use edges::{Body, BoxError, body_from};
+use edges::{Body, BoxError, HttpError, body_from};
 use git_server::GitServer;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -10,8 +10,21 @@ use tokio::{task::spawn_blocking, time::timeout};
 
 use crate::limits;
 
+/// How repositories are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// From inside the cluster: what the fixtures' owner allows.
+    Cluster,
+    /// From the host: everything, pushes among it.
+    Host,
+}
+
 /// Answers one request; `git` itself runs on a thread that may wait.
-pub(crate) async fn answer(git: GitServer, request: Request<Incoming>) -> Result<Response<Body>, BoxError> {
+pub(crate) async fn answer(
+    git: GitServer,
+    side: Side,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, BoxError> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, limits::GIT_BODY);
     let body = match timeout(limits::BODY, body.collect()).await {
@@ -23,7 +36,16 @@ pub(crate) async fn answer(git: GitServer, request: Request<Incoming>) -> Result
         Err(_) => return Ok(plain(StatusCode::REQUEST_TIMEOUT, "Request body did not arrive")),
     };
     let request: Request<Bytes> = Request::from_parts(head, body);
-    Ok(spawn_blocking(move || git.handle_admin(&request)).await?)
+    let work = spawn_blocking(move || match side {
+        Side::Cluster => git.handle(&request),
+        Side::Host => Ok(git.handle_admin(&request)),
+    });
+    match work.await? {
+        Ok(response) => Ok(response),
+        // The connection breaks, as it would if nobody listened.
+        Err(HttpError::Refused) => Err(HttpError::Refused.into()),
+        Err(error) => Ok(plain(StatusCode::BAD_GATEWAY, &error.to_string())),
+    }
 }
 
 fn plain(status: StatusCode, text: &str) -> Response<Body> {

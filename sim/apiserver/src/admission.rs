@@ -2,10 +2,10 @@
 
 mod amounts;
 mod classes;
-mod nodes;
 mod expressions;
 mod matching;
 mod mutations;
+mod nodes;
 mod openshift;
 mod pods;
 mod podsecurity;

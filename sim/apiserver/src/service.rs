@@ -42,11 +42,15 @@ pub struct ApiService {
 impl ApiServer {
     /// A client that acts as `user`.
     pub fn client(&self, user: User) -> kube::Client {
-        let service = ApiService {
+        kube::Client::new(self.service_as(user), "default")
+    }
+
+    /// A service that takes every request for this user's.
+    pub(crate) fn service_as(&self, user: User) -> ApiService {
+        ApiService {
             server: self.clone(),
             user: Some(Arc::new(user)),
-        };
-        kube::Client::new(service, "default")
+        }
     }
 
     /// A service that reads who asks from bearer tokens.

@@ -185,7 +185,8 @@ impl<'a> Walker<'a> {
             Shape::Scalar(Scalar::Untyped) if is_raw(self.schema, ty) => {}
             Shape::Scalar(scalar) => {
                 // What a server keeps without looking into it is a leaf, whatever it is.
-                let raw = matches!(ty, Ty::Node(id) if self.schema.spelling(id) == Some("runtime.RawExtension"));
+                let raw =
+                    matches!(ty, Ty::Node(id) if self.schema.spelling(id) == Some("runtime.RawExtension"));
                 if let (false, Err(kind)) = (raw, check_scalar(scalar, value)) {
                     self.report(kind.complain(&self.shown(value)));
                 }

@@ -72,6 +72,24 @@ impl Site {
         }
     }
 
+    /// The words of the command line that mean it.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Sim => String::new(),
+            Self::Local => " --target local".to_owned(),
+            Self::Attached(Attached {
+                kubeconfig,
+                context,
+                git,
+            }) => format!(
+                " --target attached --kubeconfig {} --context {context} --git {}={}",
+                kubeconfig.display(),
+                git.here,
+                git.inside
+            ),
+        }
+    }
+
     /// Whether an hour takes an hour.
     pub(crate) fn is_real_time(&self) -> bool {
         !matches!(self, Self::Sim)

@@ -15,9 +15,13 @@ pub(super) fn shown(name: &str, faults: Option<u64>) -> String {
 }
 
 /// The command that does it again.
-pub(super) fn rerun(name: &str, seed: u64, faults: Option<u64>) -> String {
+pub(super) fn rerun(name: &str, options: &Options, faults: Option<u64>) -> String {
     let faults = faults.map_or_else(String::new, |seed| format!(" --faults {seed}"));
-    format!("cargo xtask e2e {name} --exact --seed {seed}{faults}")
+    format!(
+        "cargo xtask e2e {name} --exact --seed {}{faults}{}",
+        options.seed,
+        options.site.words()
+    )
 }
 
 /// A scenario that is not run, for a reason.
@@ -61,7 +65,7 @@ pub(super) fn of(
             details: miss.details,
             context: course.context,
             log: course.log,
-            rerun: rerun(&source.name, options.seed, faults),
+            rerun: rerun(&source.name, options, faults),
         }
     });
     Outcome {

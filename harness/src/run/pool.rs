@@ -200,7 +200,7 @@ impl Desk<'_> {
                 Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     stop.store(true, Ordering::Relaxed);
-                    return self.give_up(options.seed);
+                    return self.give_up(options);
                 }
             }
         }
@@ -224,16 +224,16 @@ impl Desk<'_> {
     }
 
     /// Declares what still runs stuck.
-    fn give_up(&mut self, seed: u64) -> io::Result<()> {
+    fn give_up(&mut self, options: &Options) -> io::Result<()> {
         for name in std::mem::take(&mut self.running) {
             self.summary.add(Verdict::Broken);
-            self.tell(&Event::ScenarioFinished(Box::new(stuck(name, seed))))?;
+            self.tell(&Event::ScenarioFinished(Box::new(stuck(name, options))))?;
         }
         Ok(())
     }
 }
 
-fn stuck(name: String, seed: u64) -> Outcome {
+fn stuck(name: String, options: &Options) -> Outcome {
     let (scenario, faults) = match name.split_once('@') {
         Some((scenario, faults)) => (scenario, Some(faults)),
         None => (name.as_str(), None),
@@ -257,7 +257,7 @@ fn stuck(name: String, seed: u64) -> Outcome {
             details: Vec::new(),
             context: Vec::new(),
             log: Vec::new(),
-            rerun: outcome::rerun(scenario, seed, faults.and_then(|faults| faults.parse().ok())),
+            rerun: outcome::rerun(scenario, options, faults.and_then(|faults| faults.parse().ok())),
         }),
         steps: 0,
         cluster_seconds: 0.0,

@@ -15,7 +15,7 @@ pub(crate) mod quota;
 mod ranges;
 mod webhooks;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::matching::Write;
 use crate::{
@@ -31,8 +31,6 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
         namespace_exists(call, object)?;
     }
     if old.is_none() && call.resource.is("", "namespaces") {
-        finalize(object);
-        manifest::object::map_at(object, &["status"]).insert("phase".into(), "Active".into());
         let name = manifest::object::name(object).to_owned();
         manifest::object::map_at(object, &["metadata", "labels"])
             .insert("kubernetes.io/metadata.name".into(), name.into());
@@ -41,8 +39,11 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
     classes::mutate(call, object, old);
     if call.resource.is("", "pods") && call.target.subresource.is_empty() {
         match old {
-            None => pods::mutate(call, object)?,
-            Some(_) => pods::tolerate(object),
+            None => {
+                pods::mutate(call, object)?;
+                classes::runtime(call, object)?;
+            }
+            Some(old) => pods::mutate_again(object, old),
         }
     }
     if call.resource.is("", "nodes") && old.is_none() {
@@ -55,21 +56,6 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
         definition_stays(call, object)?;
     }
     Ok(())
-}
-
-/// A namespace holds its content back until that is gone.
-fn finalize(namespace: &mut Value) {
-    const OWN: &str = "kubernetes";
-    let spec = manifest::object::map_at(namespace, &["spec"]);
-    let finalizers = spec.entry("finalizers").or_insert_with(|| json!([]));
-    if !finalizers.is_array() {
-        *finalizers = json!([]);
-    }
-    if let Some(list) = finalizers.as_array_mut()
-        && !list.iter().any(|entry| entry == OWN)
-    {
-        list.push(OWN.into());
-    }
 }
 
 /// What the changing plugins call an object: its name is generated after them, so that they know only its start.
@@ -95,7 +81,7 @@ pub(crate) fn settle(call: &Call<'_>, object: &mut Value) {
 pub(crate) fn validate(call: &mut Call<'_>, object: &Value, old: Option<&Value>) -> Outcome<()> {
     ranges::validate(call, object, old)?;
     podsecurity::validate(call, object, old)?;
-    classes::validate(call, object)?;
+    classes::validate(call, object, old)?;
     openshift::validate(call, object, old)?;
     let write = Write::of(object, old);
     policies::validate(call, write)?;

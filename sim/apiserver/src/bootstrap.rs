@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use manifest::object;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     core::{Core, time},
@@ -32,6 +32,8 @@ pub(crate) fn policy(core: &mut Core, now: Timestamp) {
         let metadata = object::map_at(&mut object, &["metadata"]);
         metadata.insert("uid".to_owned(), json!(uid));
         metadata.insert("creationTimestamp".to_owned(), json!(time(now)));
+        let owners = owners(&object, &time(now));
+        object::map_at(&mut object, &["metadata"]).insert("managedFields".to_owned(), owners);
         let key = Key::of(&object);
         core.put(&resource, key, object);
     }
@@ -93,6 +95,54 @@ fn make(core: &mut Core, now: Timestamp, path: &str, body: &Value) {
         matches!(&reply, dispatch::Reply::Object { code: 201, .. }),
         "bootstrap refused: {path}"
     );
+}
+
+/// Who owns what of a default object: the server all of it, but the rules of an aggregated role.
+fn owners(object: &Value, now: &str) -> Value {
+    let owned = |map: Option<&Map<String, Value>>| {
+        let names = map
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| (format!("f:{name}"), json!({})));
+        Value::Object(
+            std::iter::once((".".to_owned(), json!({})))
+                .chain(names)
+                .collect(),
+        )
+    };
+    let entry = |manager: &str, operation: &str, fields: Map<String, Value>| {
+        json!({
+            "manager": manager, "operation": operation, "apiVersion": object::api_version(object), "time": now,
+            "fieldsType": "FieldsV1", "fieldsV1": fields,
+        })
+    };
+    let mut fields = Map::new();
+    fields.insert(
+        "f:metadata".to_owned(),
+        json!({
+            "f:annotations": owned(object::annotations(object)), "f:labels": owned(object::labels(object)),
+        }),
+    );
+    for part in ["rules", "roleRef", "subjects"] {
+        if object.get(part).is_some_and(|value| !value.is_null()) {
+            fields.insert(format!("f:{part}"), json!({}));
+        }
+    }
+    let mut entries = Vec::new();
+    if object.get("aggregationRule").is_some() {
+        let rules: Option<(String, Value)> = fields.remove_entry("f:rules");
+        fields.insert(
+            "f:aggregationRule".to_owned(),
+            json!({".": {}, "f:clusterRoleSelectors": {}}),
+        );
+        entries.push(entry(
+            "clusterrole-aggregation-controller",
+            "Apply",
+            rules.into_iter().collect(),
+        ));
+    }
+    entries.push(entry("kube-apiserver", "Update", fields));
+    entries.into()
 }
 
 fn decoded() -> &'static [Value] {

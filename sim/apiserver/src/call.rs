@@ -69,20 +69,16 @@ impl<'a> Call<'a> {
 
     /// Reads the options of a write; `kind` names them in errors (`CreateOptions`).
     pub(crate) fn write_options(&mut self, kind: &str) -> Outcome<()> {
-        let mut causes = Vec::new();
-        let dry: Vec<&str> = self
-            .query
-            .all("dryRun")
-            .filter(|value| !value.is_empty())
-            .collect();
-        if dry.iter().any(|value| *value != "All") {
-            let list: Vec<String> = dry.iter().map(|value| format!("{value:?}")).collect();
-            let message = format!(
-                "Unsupported value: [{}]: supported values: \"All\"",
-                list.join(",")
-            );
-            causes.push(Cause::new("FieldValueNotSupported", "dryRun", message));
+        self.more_options(kind, Vec::new())
+    }
+
+    /// The same after what else is wrong with them.
+    pub(crate) fn more_options(&mut self, kind: &str, mut causes: Vec<Cause>) -> Outcome<()> {
+        if kind != "DeleteOptions" {
+            causes.extend(self.manager_causes());
         }
+        let dry: Vec<&str> = self.query.all("dryRun").collect();
+        causes.extend(dry_run_cause(dry.iter().copied()));
         let validation = self.query.get("fieldValidation").unwrap_or("Warn");
         self.validation = match validation {
             "Ignore" => Validation::Ignore,
@@ -96,7 +92,6 @@ impl<'a> Call<'a> {
             causes.push(Cause::new("FieldValueNotSupported", "fieldValidation", message));
         }
         self.dry_run = !dry.is_empty();
-        causes.extend(self.manager_causes());
         if causes.is_empty() {
             return Ok(());
         }
@@ -181,6 +176,19 @@ impl<'a> Call<'a> {
             Model::Builtin(_) => Ok(()),
         }
     }
+}
+
+/// What is wrong with the values of `dryRun`.
+pub(crate) fn dry_run_cause<'a>(values: impl Iterator<Item = &'a str> + Clone) -> Option<Cause> {
+    if values.clone().all(|value| value == "All") {
+        return None;
+    }
+    let list: Vec<String> = values.map(|value| format!("{value:?}")).collect();
+    let message = format!(
+        "Unsupported value: [{}]: supported values: \"All\"",
+        list.join(",")
+    );
+    Some(Cause::new("FieldValueNotSupported", "dryRun", message))
 }
 
 /// Who is written into `managedFields`.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
-use crate::core::time;
+use crate::{core::time, custom};
 
 pub(crate) const GROUP: &str = "apiextensions.k8s.io";
 
@@ -60,6 +60,10 @@ pub(crate) fn status(object: &Value, others: &[Arc<Value>], now: jiff::Timestamp
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
+    if let Some((value, reason, message)) = custom::approval_condition(object) {
+        let kind = "KubernetesAPIApprovalPolicyConformant";
+        set(&mut conditions, kind, value, reason, &message, &now);
+    }
     match conflict {
         None => {
             set(

@@ -18,8 +18,8 @@ use serde_json::Value;
 use self::{convert::Webhook, rules::Rules, validate::Patterns};
 pub(crate) use self::{
     convert::convertible,
-    definition::{check as check_definition, warnings as definition_warnings},
-    meta::coerce,
+    definition::{approval_condition, check as check_definition, warnings as definition_warnings},
+    meta::{coerce, finalizer_warnings},
 };
 use crate::{
     failure::Cause,
@@ -228,7 +228,7 @@ pub(crate) fn stored(definition: &Definition, version: &Version, object: &Value)
 /// Fills in the defaults of the schema.
 pub(crate) fn default(version: &Version, object: &mut Value) {
     defaults::fill(&version.schema, object);
-    meta::tidy_root(object);
+    meta::tidy_all(&version.schema, object);
 }
 
 /// What the schema does not allow.
@@ -253,7 +253,7 @@ pub(crate) fn validate(version: &Version, subresource: &str, new: &Value, old: O
     if let Some(scale) = &version.scale {
         causes.extend(replicas(scale, subresource, new));
     }
-    causes.extend(validate::check_structure(&version.schema, new, old));
+    causes.extend(validate::check_structure(&version.schema, subresource, new, old));
     if version.rules.is_empty() {
         return causes;
     }
@@ -268,19 +268,37 @@ pub(crate) fn validate(version: &Version, subresource: &str, new: &Value, old: O
     causes
 }
 
-/// The numbers that the scale subresource shows.
+/// The numbers and the selector that the scale subresource shows.
 fn replicas(scale: &ScalePaths, subresource: &str, new: &Value) -> Vec<Cause> {
+    let find = |path: &str| {
+        let mut names = path.trim_start_matches('.').split('.');
+        names.try_fold(new, |here, key| here.get(key))
+    };
     let mut causes = Vec::new();
+    let mut wrong = |path: &str, shown: &str, found: &Value, wanted: &str| {
+        let kind = match found {
+            Value::String(_) => "string",
+            Value::Bool(_) => "bool",
+            Value::Number(number) if number.is_f64() => "float64",
+            Value::Number(_) => "int64",
+            Value::Array(_) => "[]interface {}",
+            Value::Object(_) => "map[string]interface {}",
+            Value::Null => "<nil>",
+        };
+        let own = manifest_text(found);
+        let text = format!(
+            "Invalid value: {shown}: {path} accessor error: {own} is of the type {kind}, expected {wanted}"
+        );
+        causes.push(Cause::invalid(path, text));
+    };
+    let mut outside = Vec::new();
     for path in [&scale.spec, &scale.status] {
-        let status = path.starts_with(".status.");
-        if (subresource == "status") != status {
+        if subresource == "status" && path == &scale.spec {
             continue;
         }
-        let found = path
-            .trim_start_matches('.')
-            .split('.')
-            .try_fold(new, |here, key| here.get(key));
-        let Some(number) = found.and_then(Value::as_i64) else {
+        let Some(found) = find(path) else { continue };
+        let Some(number) = found.as_i64() else {
+            wrong(path, "0", found, "int64");
             continue;
         };
         let limit = i64::from(i32::MAX);
@@ -289,9 +307,24 @@ fn replicas(scale: &ScalePaths, subresource: &str, new: &Value) -> Vec<Cause> {
             _ if number > limit => format!("should be less than or equal to {limit}"),
             _ => continue,
         };
-        causes.push(Cause::invalid(path, format!("Invalid value: {number}: {detail}")));
+        outside.push(Cause::invalid(path, format!("Invalid value: {number}: {detail}")));
     }
-    causes
+    if let Some(path) = scale.selector.as_deref().filter(|path| !path.is_empty())
+        && let Some(found) = find(path).filter(|found| !found.is_string())
+    {
+        wrong(path, "\"\"", found, "string");
+    }
+    outside.extend(causes);
+    outside
+}
+
+/// A scalar as Go prints it.
+fn manifest_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "<nil>".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// Status and the rest are written through different doors; the generation follows the rest.

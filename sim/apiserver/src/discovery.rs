@@ -31,6 +31,12 @@ pub(crate) fn serve(core: &Core, request: &Incoming) -> Outcome<Reply> {
     match parts.as_slice() {
         // Paths of the aggregation layer do not look at the method.
         ["apis"] if aggregated::wanted(request) => return Ok(aggregated::document(core, request, false)),
+        [".well-known", "openid-configuration"] => return only_get(request, || Ok(issuer(core))),
+        ["openid", "v1", "jwks"] => {
+            return only_get(request, || {
+                Ok(public("application/jwk-set+json", &core.signer.key_set()))
+            });
+        }
         ["apis"] => {
             let groups: Vec<Value> = groups(core).iter().map(|group| group.legacy(false)).collect();
             return Ok(object(
@@ -65,6 +71,26 @@ pub(crate) fn serve(core: &Core, request: &Incoming) -> Outcome<Reply> {
         _ => {}
     }
     Ok(Reply::text(404, "404 page not found\n"))
+}
+
+/// Where verifiers of tokens find the keys.
+fn issuer(core: &Core) -> Reply {
+    let document = json!({
+        "issuer": core.issuer, "jwks_uri": format!("https://{ADDRESS}/openid/v1/jwks"),
+        "response_types_supported": ["id_token"], "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+    });
+    public("application/json", &document)
+}
+
+/// A document that anybody may keep for an hour.
+fn public(content_type: &str, document: &Value) -> Reply {
+    Reply::Raw {
+        code: 200,
+        content_type: content_type.to_owned(),
+        body: document.to_string().into(),
+        headers: vec![("cache-control", "public, max-age=3600".to_owned())],
+    }
 }
 
 fn list(core: &Core, request: &Incoming, group: &str, version: &str) -> Outcome<Reply> {

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    access, audit,
+    access::{self, bearer},
+    audit,
     call::Call,
     controllers,
     core::Core,
@@ -18,7 +19,6 @@ use crate::{
     registry::Plan,
     request::{self, Incoming, Route, Target, Verb},
     resource::Resource,
-    server::authenticate,
     strategy,
     user::User,
 };
@@ -45,12 +45,25 @@ pub(crate) enum Reply {
 
 impl Reply {
     pub(crate) fn refusal(failure: &Failure) -> Self {
+        Self::refusal_in(failure, Encoding::Json)
+    }
+
+    fn refusal_in(failure: &Failure, encoding: Encoding) -> Self {
         Self::Object {
             code: failure.code,
             object: Arc::new(failure.status()),
             warnings: Vec::new(),
-            encoding: Encoding::Json,
+            encoding,
         }
+    }
+
+    /// The same with warnings before its own.
+    fn warned(mut self, mut first: Vec<String>) -> Self {
+        if let Self::Object { warnings, .. } | Self::Watch { warnings, .. } = &mut self {
+            first.append(warnings);
+            *warnings = first;
+        }
+        self
     }
 
     pub(crate) fn text(code: u16, body: impl Into<Bytes>) -> Self {
@@ -75,24 +88,53 @@ pub(crate) fn serve(core: &mut Core, request: &Incoming, user: Option<&User>, no
     if let Some(problem) = request::unreadable(&request.path) {
         return Reply::text(500, problem);
     }
+    let refused =
+        |failure: &Failure| Reply::refusal_in(failure, media::of_refusals(request.header("accept")));
+    let route = request::route(&request.method, &request.path, &request.query);
+    if let Err(failure) = deadline(request, &route) {
+        return refused(&failure);
+    }
+    controllers::wake(core, now);
+    let mut warnings = Vec::new();
     let identity = match user {
-        Some(user) => Some(user.clone()),
-        None => authenticate(core, request.header("authorization")),
+        Some(user) => Ok(user.clone()),
+        None => bearer::authenticate(core, request.header("authorization"), now, &mut warnings),
     };
-    let Some(identity) = identity else {
-        return Reply::refusal(&Failure::new(401, "Unauthorized", "Unauthorized"));
+    let Ok(identity) = identity else {
+        return refused(&Failure::new(401, "Unauthorized", "Unauthorized"));
     };
-    let answer = access::impersonate(core, request, identity).and_then(|user| {
-        let route = request::route(&request.method, &request.path, &request.query);
-        match route {
-            Route::Resource(target) => serve_resource(core, request, target, &user, now),
-            Route::Other => {
-                access::authorize_path(core, &user, &request.method, &request.path)?;
-                discovery::serve(core, request)
-            }
+    let answer = route_to(core, request, route, identity, now);
+    let reply = answer.unwrap_or_else(|failure| refused(&failure));
+    reply.warned(warnings)
+}
+
+fn route_to(
+    core: &mut Core,
+    request: &Incoming,
+    route: Route,
+    identity: User,
+    now: Timestamp,
+) -> Outcome<Reply> {
+    let attributes = access::Attributes::of(&route, &request.method, &request.path);
+    let user = access::impersonate(core, request, &attributes, identity)?;
+    match route {
+        Route::Resource(target) => serve_resource(core, request, target, &user, now),
+        Route::Other => {
+            access::authorize_path(core, &user, &request.method, &request.path)?;
+            discovery::serve(core, request)
         }
-    });
-    answer.unwrap_or_else(|failure| Reply::refusal(&failure))
+    }
+}
+
+/// The time that a client gives a request has to be one; watches have none.
+fn deadline(request: &Incoming, route: &Route) -> Outcome<()> {
+    let watching = matches!(route, Route::Resource(target) if target.verb == Verb::Watch);
+    match request.query.get("timeout") {
+        Some(text) if !watching && !request::is_duration(text) => Err(Failure::bad_request(
+            "invalid timeout specified in the request URL",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn serve_resource(
@@ -180,6 +222,16 @@ fn check(request: &Incoming, target: &Target, resource: &Resource) -> Outcome<()
     let placed = !resource.namespaced || scoped || matches!(target.verb, Verb::List | Verb::Watch);
     let known = request.method != "HEAD" && target.verb != Verb::Other;
     if !known || !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
+        if resource.is_custom() && known {
+            let gvr = &target.gvr;
+            let kind = crate::gvr::qualified(&gvr.group, &gvr.resource);
+            let message = format!(
+                "{} is not supported on resources of kind {kind:?}",
+                target.verb.name()
+            );
+            let failure = Failure::new(405, "MethodNotAllowed", message);
+            return Err(failure.about("", &gvr.group, &gvr.resource));
+        }
         return Err(Failure::not_allowed());
     }
     if !resource.is_custom() {

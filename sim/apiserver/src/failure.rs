@@ -99,6 +99,12 @@ impl Failure {
         Self::new(400, "BadRequest", message)
     }
 
+    /// Says when to come again.
+    pub(crate) fn retry_after(mut self: Box<Self>, seconds: i64) -> Box<Self> {
+        self.detail("retryAfterSeconds", seconds);
+        self
+    }
+
     fn detail(&mut self, key: &str, value: impl Into<Value>) {
         self.details
             .get_or_insert_default()

@@ -18,6 +18,8 @@ pub(crate) const SLOW_SECONDS: u64 = 20;
 pub(crate) const WATCH_LASTS_SECONDS: u64 = 30;
 /// Seconds after which a client that was turned away may come back.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 1;
+/// Tokens that are remembered as good.
+pub(crate) const REMEMBERED_TOKENS: usize = 10_000;
 /// Characters of a user agent that name a field manager.
 pub(crate) const MANAGER: usize = 128;
 /// Bytes of a JSONPath.

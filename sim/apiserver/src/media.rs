@@ -192,6 +192,18 @@ pub(crate) fn producible(accept: Option<&str>, verb: Verb, subresource: &str) ->
     Err(Failure::generic(406, "NotAcceptable", message))
 }
 
+/// How a refusal is written that comes before anyone looked at what is wanted.
+pub(crate) fn of_refusals(accept: Option<&str>) -> Encoding {
+    let known = clauses(accept.unwrap_or_default())
+        .into_iter()
+        .find_map(|clause| match clause.media.as_str() {
+            "application/yaml" => Some(Encoding::Yaml),
+            "application/json" | "application/*" | "*/*" => Some(Encoding::Json),
+            _ => None,
+        });
+    known.unwrap_or_default()
+}
+
 /// The refusal of a watch in a format that cannot be streamed.
 pub(crate) fn no_stream() -> Box<Failure> {
     let accepted = STREAMED.join(", ");

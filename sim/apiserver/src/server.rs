@@ -18,10 +18,10 @@ use crate::{
     faults::Trouble,
     gvr::Gvr,
     limits,
-    registry::view,
+    registry::{self, view},
     request::{Incoming, Query, unescape},
     store::{Key, in_namespace},
-    user::{self, User},
+    user::User,
     webhooks::{Attempt, Known, Wanted, WebhookFault, Webhooks},
 };
 
@@ -192,8 +192,21 @@ impl ApiServer {
         content_type: &str,
         body: Option<&Value>,
     ) -> (u16, Value) {
+        let agent = user.name.replace('/', "-");
+        self.call_by((&agent, user), method, path, content_type, body)
+    }
+
+    /// The same by a program that calls itself `agent`, after which the fields that it writes are said to be managed.
+    pub fn call_by(
+        &self,
+        (agent, user): (&str, &User),
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let mut headers = vec![("user-agent".to_owned(), user.name.replace('/', "-"))];
+        let mut headers = vec![("user-agent".to_owned(), agent.to_owned())];
         if !content_type.is_empty() {
             headers.push(("content-type".to_owned(), content_type.to_owned()));
         }
@@ -275,19 +288,23 @@ impl ApiServer {
         self.core().state.tokens.insert(token.to_owned(), user);
     }
 
-    /// A bearer token of a ServiceAccount.
+    /// A bearer token of a ServiceAccount: signed and good for a year if the account is there, else one that stands
+    /// for whoever will have this name.
     pub fn token_for(&self, namespace: &str, service_account: &str) -> String {
+        let now = self.0.clock.now();
         let mut core = self.core();
-        let token = format!("sa-{namespace}-{service_account}-{}", core.uid());
-        let mut identity = User::service_account(namespace, service_account);
-        if let Some(account) = core.stored(
-            crate::names::SERVICE_ACCOUNTS,
-            &Key::new(namespace, service_account),
-        ) {
-            manifest::object::uid(&account).clone_into(&mut identity.uid);
+        if let Some(token) = registry::long_lived(&mut core, now, namespace, service_account) {
+            return token;
         }
+        let token = format!("sa-{namespace}-{service_account}-{}", core.uid());
+        let identity = User::service_account(namespace, service_account);
         core.state.tokens.insert(token.clone(), identity);
         token
+    }
+
+    /// Names who issues tokens, for clusters whose issuer the world outside looks up.
+    pub fn set_issuer(&self, issuer: &str) {
+        issuer.clone_into(&mut self.core().issuer);
     }
 }
 
@@ -297,29 +314,4 @@ impl std::fmt::Debug for ApiServer {
             .field("revision", &self.resource_version())
             .finish()
     }
-}
-
-/// The identity behind an `Authorization` header; `None` if it is wrong.
-pub(crate) fn authenticate(core: &Core, header: Option<&str>) -> Option<User> {
-    let Some(header) = header else {
-        return Some(User::anonymous());
-    };
-    let Some(token) = header
-        .strip_prefix("Bearer ")
-        .or_else(|| header.strip_prefix("bearer "))
-    else {
-        // Other schemes are not understood: the request stays without an identity.
-        return Some(User::anonymous());
-    };
-    let user = core.state.tokens.get(token.trim())?.clone();
-    if let Some((namespace, name)) = user::parse_service_account(&user.name)
-        && !user.uid.is_empty()
-    {
-        // The token of a ServiceAccount dies with it.
-        let account = core.stored(crate::names::SERVICE_ACCOUNTS, &Key::new(namespace, name))?;
-        if manifest::object::uid(&account) != user.uid {
-            return None;
-        }
-    }
-    Some(user)
 }

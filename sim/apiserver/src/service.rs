@@ -159,8 +159,10 @@ struct Watch {
     epoch: u64,
     opened: Timestamp,
     /// Wakes when something is due.
-    timer: Option<(Duration, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    timer: Option<(Duration, Timer)>,
 }
+
+type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Watch {
     async fn next(&mut self) -> Option<Bytes> {

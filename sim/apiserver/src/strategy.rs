@@ -98,6 +98,17 @@ pub(crate) fn put(members: &mut Map<String, Value>, key: &str, value: Option<Val
     };
 }
 
+/// What a changed object says about the time of the change.
+pub(crate) fn stamp(resource: &Resource, new: &mut Value, old: &Value, now: &str) {
+    if !resource.is("", "persistentvolumes") || new.pointer("/status/phase") == old.pointer("/status/phase") {
+        return;
+    }
+    let status = manifest::object::map_at(new, &["status"]);
+    if status.get("lastPhaseTransitionTime").is_none_or(Value::is_null) {
+        status.insert("lastPhaseTransitionTime".into(), now.into());
+    }
+}
+
 /// Everything wrong with an object.
 pub(crate) fn validate(
     resource: &Resource,
@@ -190,6 +201,9 @@ pub(crate) fn warnings(resource: &Resource, new: &Value, old: Option<&Value>) ->
         .map_or_else(Vec::new, |kind| kinds::warnings(kind, new, old));
     if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
         warnings.extend(custom::definition_warnings(new, old));
+    }
+    if resource.is_custom() {
+        warnings.extend(custom::finalizer_warnings(new, old));
     }
     warnings
 }

@@ -16,7 +16,7 @@ use apiserver::{ApiServer, User};
 use edges::{Blocking, Clock, DataDir, Edges, Seed};
 use git_server::GitServer;
 use jiff::Timestamp;
-use kubelet::{Control, Launcher, POD_NETWORK};
+use kubelet::{Behaviours, Control, Launcher, Node, POD_NETWORK};
 use tokio::task::JoinSet;
 
 use self::webhooks::Hooked;
@@ -42,6 +42,8 @@ pub struct Config {
     pub completes_after: Duration,
     /// Whether the cluster is OpenShift: security context constraints decide about pods.
     pub openshift: bool,
+    /// The nodes.
+    pub nodes: Vec<Node>,
 }
 
 impl Default for Config {
@@ -54,6 +56,7 @@ impl Default for Config {
             ready_after: Duration::from_secs(2),
             completes_after: Duration::from_secs(3),
             openshift: false,
+            nodes: vec![Node::new("node-1")],
         }
     }
 }
@@ -68,6 +71,8 @@ pub struct World {
     pub clock: Clock,
     /// Who reaches whom by HTTP.
     pub net: Network,
+    /// What pods and nodes do instead of working.
+    pub behaviours: Behaviours,
     seed: Seed,
     tasks: JoinSet<()>,
     _webhooks: Hooked,
@@ -102,6 +107,7 @@ impl World {
             git,
             clock,
             net,
+            behaviours: Behaviours::default(),
             seed: config.seed,
             tasks: JoinSet::new(),
             _webhooks: webhooks,
@@ -121,13 +127,14 @@ impl World {
         pod_network: kubelet::Network,
     ) {
         let config = kubelet::Config {
-            clock: self.clock,
-            seed: self.seed.derive("kubelet"),
             ready_after: config.ready_after,
             completes_after: config.completes_after,
             launcher,
             control,
             pod_network,
+            behaviours: self.behaviours.clone(),
+            nodes: config.nodes.clone(),
+            ..kubelet::Config::new(self.clock, self.seed.derive("kubelet"))
         };
         self.tasks.spawn(kubelet::run(self.api.clone(), config));
     }

@@ -15,6 +15,19 @@ pub(super) fn mutate(call: &mut Call<'_>, pod: &mut Value) -> Outcome<()> {
     priority(call, pod)
 }
 
+/// What the plugins do to a pod that changes: it keeps its priority, and the tolerations come back.
+pub(super) fn mutate_again(pod: &mut Value, old: &Value) {
+    tolerate(pod);
+    let spec = manifest::object::map_at(pod, &["spec"]);
+    for member in ["priority", "preemptionPolicy"] {
+        if !spec.contains_key(member)
+            && let Some(value) = old.pointer(&format!("/spec/{member}"))
+        {
+            spec.insert(member.to_owned(), value.clone());
+        }
+    }
+}
+
 /// Annotations about AppArmor become fields, unless the pod as a whole says the same.
 pub(super) fn profile(pod: &mut Value) {
     const PREFIX: &str = "container.apparmor.security.beta.kubernetes.io/";
@@ -153,7 +166,7 @@ fn mount_token(call: &mut Call<'_>, pod: &mut Value) {
 }
 
 /// Pods leave broken nodes after five minutes.
-pub(super) fn tolerate(pod: &mut Value) {
+fn tolerate(pod: &mut Value) {
     let spec = manifest::object::map_at(pod, &["spec"]);
     let own = spec
         .get("tolerations")

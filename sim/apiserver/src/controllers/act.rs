@@ -33,6 +33,15 @@ impl Actor {
         }
     }
 
+    /// kube-controller-manager itself.
+    pub(crate) fn manager(now: Timestamp) -> Self {
+        Self {
+            user: User::new("system:kube-controller-manager", &["system:authenticated"]),
+            now,
+            agent: "kube-controller-manager",
+        }
+    }
+
     /// The server itself.
     pub(crate) fn server(now: Timestamp) -> Self {
         Self {
@@ -91,6 +100,11 @@ impl Actor {
         self.call(core, "POST", collection, "application/json", body)
     }
 
+    /// Replaces what is at a path.
+    pub(crate) fn replace(&self, core: &mut Core, path: &str, body: &Value) -> bool {
+        self.call(core, "PUT", path, "application/json", body)
+    }
+
     /// Replaces the status of an object in a collection.
     pub(crate) fn replace_status(&self, core: &mut Core, collection: &str, object: &Value) -> bool {
         let path = format!("{collection}/{}/status", object::name(object));
@@ -130,7 +144,8 @@ impl Actor {
     }
 }
 
-fn path(resource: &Resource, object: &Value) -> String {
+/// Where an object is served.
+pub(crate) fn path(resource: &Resource, object: &Value) -> String {
     let gvr = &resource.gvr;
     let root = if gvr.group.is_empty() {
         "/api".to_owned()

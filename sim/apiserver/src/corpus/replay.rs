@@ -8,11 +8,17 @@ use kube_schema::Document;
 use serde_json::{Value, json};
 
 use super::{
-    Environment, Environments, answer::Answer, archive::Case, compare::Bindings, request, template::Known,
-    until, watching::Open,
+    Environment, Environments,
+    answer::Answer,
+    archive::Case,
+    compare::Bindings,
+    environment::{NAMESPACE_DELAY, controllers, well_known},
+    request,
+    template::Known,
+    until,
+    watching::Open,
 };
 use crate::{
-    controllers::Controllers,
     core::{Core, State},
     dispatch::Reply,
     request::Incoming,
@@ -33,6 +39,9 @@ struct Run {
     watches: BTreeMap<String, Open>,
     admin: User,
 }
+
+/// What a step takes, if there is someone beside the server who can use the time.
+const STEP: SignedDuration = SignedDuration::from_millis(5);
 
 /// How long the server is left alone between two looks at it.
 const POLL: SignedDuration = SignedDuration::from_millis(50);
@@ -56,8 +65,10 @@ pub(super) fn case(
     let clock = beside
         .as_ref()
         .map_or_else(Clock::system, |beside| beside.clock());
+    let mut core = Core::new("1.36", controllers(environment), rng);
+    core.namespace_delay = NAMESPACE_DELAY;
     let mut run = Run {
-        server: ApiServer::around(Core::new("1.36", controllers(environment), rng), clock),
+        server: ApiServer::around(core, clock),
         beside: None,
         now,
         known: Known::default(),
@@ -92,15 +103,6 @@ pub(super) fn case(
     Ok(())
 }
 
-/// What runs beside the recorded server in an environment.
-fn controllers(environment: &str) -> Controllers {
-    match environment {
-        "bare" => Controllers::None,
-        "api" => Controllers::Furnishing,
-        _ => Controllers::All,
-    }
-}
-
 impl Run {
     fn prepare_server(&mut self, case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(), String> {
         let openshift = self.server.core().openshift;
@@ -109,7 +111,13 @@ impl Run {
             crate::bootstrap::openshift(&mut self.server.core(), self.now);
         }
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
-            self.create_namespace(name, None, None)?;
+            let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+            self.create_as("kube-apiserver", &namespace)?;
+        }
+        if case["environment"].as_str().is_some_and(|name| name != "bare") {
+            for object in well_known() {
+                self.create(&object)?;
+            }
         }
         for name in case["fixtures"]
             .as_array()
@@ -199,6 +207,10 @@ impl Run {
     }
 
     fn create(&mut self, object: &Value) -> Result<(), String> {
+        self.create_as("vectors", object)
+    }
+
+    fn create_as(&mut self, agent: &str, object: &Value) -> Result<(), String> {
         let (group, version) = manifest::split_api_version(manifest::object::api_version(object));
         let kind = manifest::object::kind(object);
         let builtin = crate::kinds::find_kind(group, version, kind).map(|kind| kind.resource.to_owned());
@@ -226,7 +238,7 @@ impl Run {
             path,
             headers: vec![
                 ("content-type".to_owned(), "application/json".to_owned()),
-                ("user-agent".to_owned(), "vectors/1.0".to_owned()),
+                ("user-agent".to_owned(), agent.to_owned()),
             ],
             body: object.to_string().into(),
             ..crate::request::Incoming::default()
@@ -263,12 +275,14 @@ impl Run {
         if let Some(body) = &answer.body {
             self.known.bodies.insert(id.to_owned(), body.clone());
         }
-        self.pass(SignedDuration::from_millis(5));
         let prefix = request
             .pointer("/body/metadata/generateName")
             .and_then(Value::as_str);
         self.bindings
             .generates(&self.known.text(prefix.unwrap_or_default()));
+        if self.beside.is_some() {
+            self.pass(STEP);
+        }
         answer.compare(&step["response"], &mut self.bindings)
     }
 
@@ -290,7 +304,8 @@ impl Run {
     fn awaited(&mut self, step: &Value, incoming: &Incoming) -> Reply {
         let conditions = step.get("until").and_then(Value::as_array);
         // Alone, a server needs no time: what does not hold now never will.
-        let Some(conditions) = conditions.filter(|_| self.beside.is_some()) else {
+        let waits = self.beside.is_some() || !self.server.core().state.waiting.is_empty();
+        let Some(conditions) = conditions.filter(|_| waits) else {
             return self.server.serve_at(incoming, None, self.now);
         };
         let seconds = |key: &str, absent: f64| {

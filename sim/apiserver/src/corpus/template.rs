@@ -17,10 +17,10 @@ impl Known {
         if expression == "ns" {
             return Some(self.namespace.clone().into());
         }
-        let mut parts = expression.split('.');
-        let body = self.bodies.get(parts.next()?)?;
-        let rest: Vec<&str> = parts.collect();
-        find(body, &rest).cloned()
+        let parts = segments(expression);
+        let (step, rest) = parts.split_first()?;
+        let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+        find(self.bodies.get(step)?, &rest).cloned()
     }
 
     /// A text with its placeholders replaced.

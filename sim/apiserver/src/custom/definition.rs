@@ -10,6 +10,8 @@ mod openapi;
 mod rules;
 mod spec;
 mod structural;
+#[cfg(test)]
+mod tests;
 mod warnings;
 
 use std::collections::BTreeSet;
@@ -204,55 +206,72 @@ fn stored_versions(new: &Value, causes: &mut Vec<Cause>) {
 enum Approval {
     Missing,
     Given,
-    Invalid(String),
+    Bypassed,
+    Invalid,
 }
 
 const APPROVED: &str = "api-approved.kubernetes.io";
+const POLICY: &str = "see https://github.com/kubernetes/enhancements/pull/1111";
 
-fn approval_of(definition: &Value) -> Approval {
-    let annotation = definition
+fn annotation(definition: &Value) -> &str {
+    definition
         .pointer("/metadata/annotations")
-        .and_then(|annotations| annotations.get(APPROVED))
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+        .map_or("", |annotations| text(annotations, APPROVED))
+}
+
+fn approval_of(definition: &Value) -> (Approval, String) {
+    let annotation = annotation(definition);
+    let wanted = format!("protected groups must have approval annotation \"{APPROVED}\"");
     if annotation.is_empty() {
-        return Approval::Missing;
+        return (Approval::Missing, format!("{wanted}, {POLICY}"));
     }
-    let scheme = annotation.split_once("://").filter(|(scheme, rest)| {
-        !scheme.is_empty() && scheme.chars().all(|letter| letter.is_ascii_alphanumeric()) && !rest.is_empty()
+    if annotation.starts_with("unapproved") {
+        return (
+            Approval::Bypassed,
+            format!("not approved: {}", crate::gojson::quote(annotation)),
+        );
+    }
+    let address = annotation.split_once("://").is_some_and(|(scheme, rest)| {
+        let host = rest.split('/').next().unwrap_or_default();
+        !scheme.is_empty() && scheme.chars().all(|letter| letter.is_ascii_alphanumeric()) && !host.is_empty()
     });
-    if annotation.starts_with("unapproved") || scheme.is_some() {
-        return Approval::Given;
+    if address {
+        return (Approval::Given, format!("approved in {annotation}"));
     }
-    Approval::Invalid(format!(
-        "protected groups must have approval annotation \"{APPROVED}\" with either a URL or a reason starting with \
-         \"unapproved\", see https://github.com/kubernetes/enhancements/pull/1111"
-    ))
+    (
+        Approval::Invalid,
+        format!("{wanted} with either a URL or a reason starting with \"unapproved\", {POLICY}"),
+    )
+}
+
+fn protected(group: &str) -> bool {
+    ["k8s.io", "kubernetes.io"]
+        .iter()
+        .any(|own| group == *own || group.ends_with(&format!(".{own}")))
+}
+
+/// Status, reason and message of the condition that tells of the approval; `None` outside of the protected groups.
+pub(crate) fn approval_condition(definition: &Value) -> Option<(&'static str, &'static str, String)> {
+    let group = definition.pointer("/spec/group").and_then(Value::as_str)?;
+    let (approval, message) = approval_of(definition);
+    let (status, reason) = match approval {
+        Approval::Missing => ("False", "MissingAnnotation"),
+        Approval::Invalid => ("False", "InvalidAnnotation"),
+        Approval::Bypassed => ("False", "UnapprovedAnnotation"),
+        Approval::Given => ("True", "ApprovedAnnotation"),
+    };
+    protected(group).then_some((status, reason, message))
 }
 
 fn approval(new: &Value, old: Option<&Value>, group: &str, causes: &mut Vec<Cause>) {
-    let protected = ["k8s.io", "kubernetes.io"]
-        .iter()
-        .any(|own| group == *own || group.ends_with(&format!(".{own}")));
-    let now = approval_of(new);
-    if !protected || old.is_some_and(|old| approval_of(old) == now) {
+    let (now, why) = approval_of(new);
+    if !protected(group) || old.is_some_and(|old| approval_of(old).0 == now) {
         return;
     }
     let field = format!("metadata.annotations[{APPROVED}]");
     match now {
-        Approval::Given => {}
-        Approval::Missing => causes.push(Cause::required(
-            field,
-            &format!(
-                "protected groups must have approval annotation \"{APPROVED}\", see \
-                 https://github.com/kubernetes/enhancements/pull/1111"
-            ),
-        )),
-        Approval::Invalid(why) => {
-            let annotation = new
-                .pointer("/metadata/annotations")
-                .map_or("", |annotations| text(annotations, APPROVED));
-            causes.push(invalid_text(field, annotation, &why));
-        }
+        Approval::Given | Approval::Bypassed => {}
+        Approval::Missing => causes.push(Cause::required(field, &why)),
+        Approval::Invalid => causes.push(invalid_text(field, annotation(new), &why)),
     }
 }

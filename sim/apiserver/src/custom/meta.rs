@@ -1,5 +1,7 @@
 //! Metadata within custom objects, which has the one type all metadata has.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::kinds;
@@ -23,25 +25,59 @@ fn tidy(metadata: &mut Map<String, Value>) {
     });
 }
 
-/// Tidies the metadata of an object.
-pub(super) fn tidy_root(object: &mut Value) {
+/// Tidies the metadata of an object and of what is embedded in it.
+pub(super) fn tidy_all(schema: &Value, object: &mut Value) {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         tidy(metadata);
     }
+    // DIFFERENCE: what patches bring into embedded metadata is not refused if it has the wrong types.
+    let tidied = walk(schema, object, "", &mut |metadata, _| {
+        if let Some(members) = metadata.as_object_mut() {
+            tidy(members);
+        }
+        Ok(())
+    });
+    debug_assert!(tidied.is_ok(), "tidying refuses nothing");
+}
+
+type Visit<'a> = &'a mut dyn FnMut(&mut Value, &str) -> Result<(), String>;
+
+/// What is taken but warned of: finalizers that others may have too.
+pub(crate) fn finalizer_warnings(new: &Value, old: Option<&Value>) -> Vec<String> {
+    const OWN: [&str; 3] = ["orphan", "foregroundDeletion", "kubernetes"];
+    let all = |object: &Value| -> BTreeSet<String> {
+        let list = object.pointer("/metadata/finalizers").and_then(Value::as_array);
+        list.into_iter()
+            .flatten()
+            .filter_map(|entry| entry.as_str().map(str::to_owned))
+            .collect()
+    };
+    let before = old.map(all).unwrap_or_default();
+    all(new)
+        .difference(&before)
+        .filter(|name| !name.contains('/') && !OWN.contains(&name.as_str()))
+        .map(|name| {
+            let path = if name.contains('.') { " including a path (/)" } else { "" };
+            format!(
+                "metadata.finalizers: {name:?}: prefer a domain-qualified finalizer name{path} to avoid accidental \
+                 conflicts with other finalizer writers"
+            )
+        })
+        .collect()
 }
 
 /// Gives the metadata of embedded resources its form, or says where it has another.
 pub(crate) fn coerce(schema: &Value, object: &mut Value) -> Result<(), String> {
-    walk(schema, object, "")
+    walk(schema, object, "", &mut embedded)
 }
 
-fn walk(schema: &Value, value: &mut Value, path: &str) -> Result<(), String> {
+fn walk(schema: &Value, value: &mut Value, path: &str, visit: Visit<'_>) -> Result<(), String> {
     match value {
         Value::Object(members) => {
             if schema.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true))
                 && let Some(metadata) = members.get_mut("metadata")
             {
-                embedded(metadata, &format!("{path}.metadata"))?;
+                visit(metadata, &format!("{path}.metadata"))?;
             }
             let properties = schema.get("properties").and_then(Value::as_object);
             let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
@@ -53,7 +89,7 @@ fn walk(schema: &Value, value: &mut Value, path: &str) -> Result<(), String> {
                     (None, _) => format!("{path}[{name}]"),
                 };
                 if let Some(inner) = known.or(rest) {
-                    walk(inner, member, &path)?;
+                    walk(inner, member, &path, visit)?;
                 }
             }
             Ok(())
@@ -63,7 +99,7 @@ fn walk(schema: &Value, value: &mut Value, path: &str) -> Result<(), String> {
                 return Ok(());
             };
             for (at, item) in items.iter_mut().enumerate() {
-                walk(inner, item, &format!("{path}[{at}]"))?;
+                walk(inner, item, &format!("{path}[{at}]"), visit)?;
             }
             Ok(())
         }

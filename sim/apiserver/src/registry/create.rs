@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::read::{stored_form, view};
 use crate::{
+    access::escalation,
     admission,
     call::Call,
     failure::{Failure, Outcome},
@@ -17,8 +18,13 @@ use crate::{
 impl Call<'_> {
     pub(crate) fn create(&mut self) -> Outcome<(u16, Arc<Value>)> {
         self.write_options("CreateOptions")?;
-        if self.target.subresource == "binding" || self.resource.is("", "bindings") {
-            return self.bind();
+        match self.target.subresource.as_str() {
+            "binding" => return self.bind(),
+            _ if self.resource.is("", "bindings") => return self.bind(),
+            "eviction" => return self.evict(),
+            "token" => return self.issue_token(),
+            _ if self.is_review() => return self.review(),
+            _ => {}
         }
         let mut object = self.decode(None)?;
         self.check_namespace(&mut object)?;
@@ -39,6 +45,7 @@ impl Call<'_> {
     /// The part of a creation that PUT and apply share: admission, strategy, validation, storage.
     pub(crate) fn insert(&mut self, mut object: Value) -> Outcome<Arc<Value>> {
         admission::mutate(self, &mut object, None)?;
+        escalation::check(self, &object, None)?;
         let resource = Arc::clone(&self.resource);
         strategy::prepare_create(&resource, &mut object);
         let causes = strategy::validate(&resource, "", &object, None);

@@ -184,9 +184,7 @@ impl<'a> Walker<'a> {
             // A raw extension is one leaf, whatever it holds.
             Shape::Scalar(Scalar::Untyped) if is_raw(self.schema, ty) => {}
             Shape::Scalar(scalar) => {
-                // What a server keeps without looking into it is a leaf, whatever it is.
-                let raw = matches!(ty, Ty::Node(id) if self.schema.spelling(id) == Some("runtime.RawExtension"));
-                if let (false, Err(kind)) = (raw, check_scalar(scalar, value)) {
+                if let Err(kind) = check_scalar(scalar, value) {
                     self.report(kind.complain(&self.shown(value)));
                 }
             }

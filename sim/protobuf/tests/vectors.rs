@@ -1,4 +1,5 @@
 //! Bodies that Go wrote, and the JSON that Go writes for the same objects.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail them")]
 
 use base64::Engine as _;
 use kube_protobuf::{Error, decode};

@@ -96,9 +96,6 @@ pub(crate) fn allocate(call: &mut Call<'_>, object: &mut Value, old: Option<&Val
     }
     let mut pool = pool::Services::new(call.core, old, call.dry_run);
     let errors = kinds::allocate(object, old, &mut pool);
-    if errors.is_empty() {
-        return Ok(());
-    }
     let causes: Vec<Cause> = errors
         .into_iter()
         .map(|e| Cause {
@@ -106,8 +103,28 @@ pub(crate) fn allocate(call: &mut Call<'_>, object: &mut Value, old: Option<&Val
             field: e.field,
             message: e.message,
         })
+        .chain(nameless(call, object))
         .collect();
+    if causes.is_empty() {
+        return Ok(());
+    }
     Err(call.invalid(object, &causes))
+}
+
+/// An address is kept under the name of its Service: one without a name gets none.
+fn nameless(call: &Call<'_>, service: &Value) -> Option<Cause> {
+    let address = service
+        .pointer("/spec/clusterIP")
+        .and_then(Value::as_str)
+        .filter(|address| !matches!(*address, "" | "None"))?;
+    let named = !manifest::object::name(service).is_empty();
+    if named || call.dry_run {
+        return None;
+    }
+    let message = format!(
+        "Invalid value: [\"\"]: failed to allocate IP: IPAddress.networking.k8s.io {address:?} is invalid: spec.parentRef.name: Required value"
+    );
+    Some(Cause::invalid("spec.clusterIPs", message))
 }
 
 /// Deletions that are not allowed; those of a whole collection name no object.

@@ -46,6 +46,8 @@ impl Call<'_> {
     pub(crate) fn insert(&mut self, mut object: Value) -> Outcome<Arc<Value>> {
         admission::mutate(self, &mut object, None)?;
         escalation::check(self, &object, None)?;
+        // Addresses and ports are handed out before anyone judges the object.
+        admission::allocate(self, &mut object, None)?;
         let resource = Arc::clone(&self.resource);
         strategy::prepare_create(&resource, &mut object);
         let causes = strategy::validate(&resource, "", &object, None);
@@ -55,7 +57,6 @@ impl Call<'_> {
         self.warnings.extend(strategy::warnings(&resource, &object, None));
         admission::settle(self, &mut object);
         admission::validate(self, &object, None)?;
-        admission::allocate(self, &mut object, None)?;
         let key = Key::new(
             manifest::object::namespace(&object),
             manifest::object::name(&object),

@@ -196,7 +196,11 @@ fn certificate(case: &Case<'_>, spec: &At<'_>, errors: &mut Errors) {
     if case.old.is_none()
         && let Some(fault) = request_fault(request.text())
     {
-        errors.invalid_as(&request, &quote(request.text()), fault);
+        let shown = match request.text() {
+            "" => "null".to_owned(),
+            text => quote(text),
+        };
+        errors.invalid_as(&request, &shown, fault);
     }
     case.meta().update(errors);
     let usages = spec.get("usages");

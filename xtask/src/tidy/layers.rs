@@ -28,12 +28,7 @@ const IMPURE: [&str; 8] = [
 const SHARED: [&str; 5] = ["stdx", "edges", "manifest", "yaml", "flux-api"];
 
 /// Heavy dependencies and their one owner (L8).
-const OWNED: [(&str, &str); 4] = [
-    ("cel", "kustomize-controller"),
-    ("git2", "git"),
-    ("imbl", "apiserver"),
-    ("reqwest", "extension"),
-];
+const OWNED: [(&str, &str); 3] = [("git2", "git"), ("imbl", "apiserver"), ("reqwest", "extension")];
 
 /// Crates that may not be in the tree at all (L8).
 const BANNED: [&str; 4] = ["openssl", "openssl-sys", "aws-lc-sys", "aws-lc-rs"];

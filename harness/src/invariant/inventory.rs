@@ -64,7 +64,7 @@ pub(super) fn check(seen: &Seen, objects: &BTreeMap<Key, Arc<Value>>) -> Result<
     };
     match objects
         .iter()
-        .find(|(key, object)| owned(object) && !inventory.contains(key))
+        .find(|(key, object)| owned(object) && !is_derived(key) && !inventory.contains(key))
     {
         Some((key, _)) => {
             let message = format!("{} owns {key}, which is not in its inventory", seen.key);
@@ -72,6 +72,14 @@ pub(super) fn check(seen: &Seen, objects: &BTreeMap<Key, Arc<Value>>) -> Result<
         }
         None => Ok(()),
     }
+}
+
+/// Whether Kubernetes itself makes such objects, with the labels of the Service that they belong to.
+fn is_derived(key: &Key) -> bool {
+    matches!(
+        (key.group.as_str(), key.kind.as_str()),
+        ("", "Endpoints") | ("discovery.k8s.io", "EndpointSlice")
+    )
 }
 
 /// Whether this observation is the end of a successful reconciliation.

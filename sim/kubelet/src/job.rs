@@ -64,7 +64,7 @@ pub(crate) fn reconcile(actor: &Actor, expiry: &Actor, job: &Arc<Value>) -> Agai
         return look.expire(expiry);
     }
     if owned::is_deleting(job) {
-        look.release(|pod| owned::is_gone(pod));
+        look.release(owned::is_gone);
         return Again::Never;
     }
     look.sync()

@@ -1,9 +1,12 @@
 //! Simulated nodes and workload controllers.
 //!
 //! Watches the API server's change feed and makes workloads live: Deployments get ReplicaSets, those get Pods, Pods
-//! are scheduled and become ready after a while of virtual time, Jobs finish, Services of type LoadBalancer get an
-//! address. Each part acts through the API server under the identity its genuine counterpart has, so that RBAC and
-//! admission judge it as they would there. Statuses are the ones that kstatus, `kubectl rollout` and Helm read.
+//! are scheduled and become ready after a while of virtual time, Jobs finish, claims find storage, Services get
+//! endpoints. The controllers ([`controllers`]) and the scheduler with the nodes ([`nodes`]) run together or apart.
+//! What pods and nodes do instead of working is asked for with [`Behaviours`].
+//!
+//! Each part acts through the API server under the identity its genuine counterpart has, so that RBAC and admission
+//! judge it as they would there. Statuses are the ones that kstatus, `kubectl rollout` and Helm read.
 //!
 //! A pod whose image a [`Launcher`] knows is not simulated: its process runs as a task and dies with the pod.
 

@@ -20,13 +20,13 @@ pub(super) fn condition(kind: &str, status: &str, reason: &str, message: &str, n
 /// Puts a condition at the end of the list, unless its status and reason are known already.
 pub(super) fn set(list: &mut Vec<Value>, mut condition: Value) {
     let kind = condition["type"].clone();
-    if let Some(known) = list.iter().find(|entry| entry["type"] == kind) {
-        if known["status"] == condition["status"] {
-            if known["reason"] == condition["reason"] {
-                return;
-            }
-            condition["lastTransitionTime"] = known["lastTransitionTime"].clone();
+    if let Some(known) = list.iter().find(|entry| entry["type"] == kind)
+        && known["status"] == condition["status"]
+    {
+        if known["reason"] == condition["reason"] {
+            return;
         }
+        condition["lastTransitionTime"] = known["lastTransitionTime"].clone();
     }
     list.retain(|entry| entry["type"] != kind);
     list.push(condition);

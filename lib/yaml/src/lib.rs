@@ -45,6 +45,14 @@ impl Error {
         Self { line, message }
     }
 
+    /// What go-yaml's scanner reports about the first line: it does not name it.
+    pub(crate) fn on_first_line(what: &str) -> Self {
+        Self {
+            line: 1,
+            message: format!("yaml: {what}"),
+        }
+    }
+
     /// What go-yaml reports for a text that parses but does not decode.
     pub(crate) fn decode(line: usize, what: &str) -> Self {
         Self {

@@ -64,6 +64,16 @@ const WORDS: [(&str, &str); 24] = [
     ("illegal placement of ':'", "did not find expected ',' or ']'"),
 ];
 
+/// What go-yaml's parser says; all else is its scanner's, which counts lines otherwise.
+const PARSED: [&str; 6] = [
+    "did not find expected key",
+    "did not find expected '-' indicator",
+    "did not find expected ',' or ']'",
+    "did not find expected ',' or '}'",
+    "did not find expected node content",
+    "did not find expected <document start>",
+];
+
 /// Translates what the parser reports; `before` lines of the whole come before the part it saw.
 pub(crate) fn translate(error: &ScanError, text: &str, before: usize) -> Error {
     let (info, mark) = (error.info(), error.marker());
@@ -75,7 +85,11 @@ pub(crate) fn translate(error: &ScanError, text: &str, before: usize) -> Error {
         );
     }
     let words = WORDS.iter().find(|(part, _)| info.contains(part));
-    Error::at(before + mark.line(), words.map_or(info, |(_, words)| words))
+    let (line, what) = (before + mark.line(), words.map_or(info, |(_, words)| words));
+    if line == 1 && !PARSED.contains(&what) {
+        return Error::on_first_line(what);
+    }
+    Error::at(line, what)
 }
 
 /// The name after the `*` at this place.

@@ -1,77 +1,66 @@
-//! Who may do what: RBAC and impersonation.
+//! Who asks, and what they may do: tokens, impersonation, RBAC, reviews.
 
+pub(crate) mod bearer;
+pub(crate) mod escalation;
+mod impersonation;
+mod keys;
 mod rbac;
+mod reviews;
+mod rules;
+pub(crate) mod tokens;
 
 use crate::{
     core::Core,
     failure::{Failure, Outcome},
-    request::{Incoming, Target, Verb},
-    user::{self, User},
+    request::{Route, Target, Verb},
+    user::User,
 };
+pub(crate) use impersonation::{Mode, impersonate};
+pub(crate) use keys::Signer;
 pub(crate) use rbac::{Action, allowed};
 
-/// The identity after `Impersonate-*` headers.
-pub(crate) fn impersonate(core: &Core, request: &Incoming, user: User) -> Outcome<User> {
-    let all = |name: &str| -> Vec<String> {
-        let own = request.headers.iter().filter(|(key, _)| key == name);
-        own.map(|(_, value)| value.clone()).collect()
-    };
-    let name = request.header("impersonate-user").unwrap_or_default();
-    let groups = all("impersonate-group");
-    let uid = request.header("impersonate-uid").unwrap_or_default();
-    if name.is_empty() {
-        if groups.is_empty() && uid.is_empty() {
-            return Ok(user);
-        }
-        let list: Vec<String> = groups.iter().map(|group| format!("{group:?}")).collect();
-        return Err(Failure::bad_request(format!(
-            "requested &user.DefaultInfo{{Name:\"\", UID:{uid:?}, Groups:[]string{{{}}}, Extra:map[string][]string(nil)}} without impersonating a user name",
-            list.join(", ")
-        )));
-    }
-    let mut wanted = vec![match user::parse_service_account(name) {
-        Some((namespace, account)) => ("serviceaccounts", namespace, account.to_owned()),
-        None => ("users", "", name.to_owned()),
-    }];
-    wanted.extend(groups.iter().map(|group| ("groups", "", group.clone())));
-    for (resource, namespace, name) in wanted {
-        let action = Action {
-            verb: "impersonate",
-            group: "",
-            resource,
-            subresource: "",
-            namespace,
-            name: &name,
-        };
-        if !allowed(core, &user, &action) {
-            let detail = format!(
-                "User {:?} cannot impersonate resource {resource:?} in API group \"\"{}",
-                user.name,
-                place(namespace)
-            );
-            return Err(Failure::forbidden("", resource, &name, &detail));
+/// A request as the rules see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Attributes<'a> {
+    pub(crate) verb: String,
+    on: On<'a>,
+}
+
+#[derive(Debug, Clone)]
+enum On<'a> {
+    Resource(&'a Target),
+    Path(&'a str),
+}
+
+impl<'a> Attributes<'a> {
+    /// What a route asks for.
+    pub(crate) fn of(route: &'a Route, method: &str, path: &'a str) -> Self {
+        match route {
+            Route::Resource(target) => Self {
+                verb: target.verb.name().to_owned(),
+                on: On::Resource(target),
+            },
+            Route::Other => Self {
+                verb: method.to_ascii_lowercase(),
+                on: On::Path(path),
+            },
         }
     }
-    let mut next = User {
-        name: name.to_owned(),
-        uid: uid.to_owned(),
-        ..User::default()
-    };
-    next.groups = match (groups.is_empty(), user::parse_service_account(name)) {
-        (true, Some((namespace, _))) => user::service_account_groups(namespace),
-        (true, None) => Vec::new(),
-        (false, _) => groups,
-    };
-    let anonymous = name == "system:anonymous";
-    let class = if anonymous {
-        "system:unauthenticated"
-    } else {
-        "system:authenticated"
-    };
-    if !next.in_group(class) {
-        next.groups.push(class.to_owned());
+
+    fn with_verb(&self, verb: &str) -> Self {
+        Self {
+            verb: verb.to_owned(),
+            on: self.on.clone(),
+        }
     }
-    Ok(next)
+
+    /// Refuses what no rule allows.
+    fn authorize(&self, core: &Core, user: &User) -> Outcome<()> {
+        match self.on {
+            On::Resource(target) => judge_target(core, user, target, &self.verb),
+            On::Path(path) => judge_path(core, user, &self.verb, path),
+        }
+    }
 }
 
 fn place(namespace: &str) -> String {
@@ -96,15 +85,19 @@ pub(crate) fn authorize(core: &Core, user: &User, target: &Target) -> Outcome<()
 
 /// Refuses what no rule allows, a creation under its name.
 pub(crate) fn authorize_named(core: &Core, user: &User, target: &Target) -> Outcome<()> {
-    let verb = target.verb.name();
-    // A namespace is judged by the rules inside it.
-    let inside = target.gvr.group.is_empty() && target.gvr.resource == "namespaces";
+    judge_target(core, user, target, target.verb.name())
+}
+
+fn judge_target(core: &Core, user: &User, target: &Target, verb: &str) -> Outcome<()> {
+    // A namespace is judged by the rules inside it, a list of them by those of the cluster.
+    let collection = matches!(target.verb, Verb::List | Verb::Watch | Verb::DeleteCollection);
+    let inside = target.gvr.group.is_empty() && target.gvr.resource == "namespaces" && !collection;
     let namespace = if inside {
         target.name.as_str()
     } else {
         target.namespace.as_str()
     };
-    let action = Action {
+    let action = rbac::Action {
         verb,
         group: &target.gvr.group,
         resource: &target.gvr.resource,
@@ -112,7 +105,8 @@ pub(crate) fn authorize_named(core: &Core, user: &User, target: &Target) -> Outc
         namespace,
         name: &target.name,
     };
-    if allowed(core, user, &action) {
+    let verdict = rbac::judge(core, user, &action);
+    if verdict.allowed {
         return Ok(());
     }
     let full = if target.subresource.is_empty() {
@@ -121,10 +115,11 @@ pub(crate) fn authorize_named(core: &Core, user: &User, target: &Target) -> Outc
         format!("{}/{}", target.gvr.resource, target.subresource)
     };
     let detail = format!(
-        "User {:?} cannot {verb} resource {full:?} in API group {:?}{}",
+        "User {:?} cannot {verb} resource {full:?} in API group {:?}{}{}",
         user.name,
         target.gvr.group,
-        place(namespace)
+        place(namespace),
+        because(&verdict.reason)
     );
     Err(Failure::forbidden(
         &target.gvr.group,
@@ -134,16 +129,28 @@ pub(crate) fn authorize_named(core: &Core, user: &User, target: &Target) -> Outc
     ))
 }
 
-/// Refuses paths that are not open to everybody.
+fn because(reason: &str) -> String {
+    if reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {reason}")
+    }
+}
+
+/// Refuses paths that no rule opens.
 pub(crate) fn authorize_path(core: &Core, user: &User, method: &str, path: &str) -> Outcome<()> {
-    if rbac::path_allowed(core, user, method, path) {
+    judge_path(core, user, &method.to_ascii_lowercase(), path)
+}
+
+fn judge_path(core: &Core, user: &User, verb: &str, path: &str) -> Outcome<()> {
+    let verdict = rbac::judge_path(core, user, verb, path);
+    if verdict.allowed {
         return Ok(());
     }
-    let verb = method.to_ascii_lowercase();
-    Err(Failure::forbidden(
-        "",
-        "",
-        "",
-        &format!("User {:?} cannot {verb} path {path:?}", user.name),
-    ))
+    let detail = format!(
+        "User {:?} cannot {verb} path {path:?}{}",
+        user.name,
+        because(&verdict.reason)
+    );
+    Err(Failure::forbidden("", "", "", &detail))
 }

@@ -2,15 +2,22 @@
 
 mod amounts;
 mod classes;
+mod expressions;
+mod matching;
+mod mutations;
+mod nodes;
 mod openshift;
 mod pods;
 mod podsecurity;
+mod policies;
 mod pool;
 pub(crate) mod quota;
 mod ranges;
+mod webhooks;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use self::matching::Write;
 use crate::{
     call::Call,
     failure::{Cause, Failure, Outcome},
@@ -24,19 +31,27 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
         namespace_exists(call, object)?;
     }
     if old.is_none() && call.resource.is("", "namespaces") {
-        let finalizers = manifest::object::map_at(object, &["spec"]);
-        finalizers.insert("finalizers".into(), json!(["kubernetes"]));
-        manifest::object::map_at(object, &["status"]).insert("phase".into(), "Active".into());
         let name = manifest::object::name(object).to_owned();
         manifest::object::map_at(object, &["metadata", "labels"])
             .insert("kubernetes.io/metadata.name".into(), name.into());
     }
     ranges::mutate(call, object, old);
     classes::mutate(call, object, old);
-    if call.resource.is("", "pods") && old.is_none() {
-        pods::mutate(call, object)?;
+    if call.resource.is("", "pods") && call.target.subresource.is_empty() {
+        match old {
+            None => {
+                pods::mutate(call, object)?;
+                classes::runtime(call, object)?;
+            }
+            Some(old) => pods::mutate_again(object, old),
+        }
+    }
+    if call.resource.is("", "nodes") && old.is_none() {
+        nodes::taint(object);
     }
     openshift::mutate(call, object, old)?;
+    mutations::mutate(call, object, old)?;
+    webhooks::mutate(call, object, old)?;
     if old.is_none() && call.resource.is_custom() {
         definition_stays(call, object)?;
     }
@@ -55,12 +70,22 @@ fn shown_name(object: &Value) -> String {
     generated.unwrap_or(name).to_owned()
 }
 
+/// What the strategy of a new object does after its warnings were said.
+pub(crate) fn settle(call: &Call<'_>, object: &mut Value) {
+    if call.resource.is("", "pods") {
+        pods::profile(object);
+    }
+}
+
 /// Refuses an object that the cluster's state forbids.
 pub(crate) fn validate(call: &mut Call<'_>, object: &Value, old: Option<&Value>) -> Outcome<()> {
     ranges::validate(call, object, old)?;
     podsecurity::validate(call, object, old)?;
-    classes::validate(call, object)?;
+    classes::validate(call, object, old)?;
     openshift::validate(call, object, old)?;
+    let write = Write::of(object, old);
+    policies::validate(call, write)?;
+    webhooks::validate(call, write)?;
     quota::charge(call, object, old)
 }
 
@@ -69,7 +94,7 @@ pub(crate) fn allocate(call: &mut Call<'_>, object: &mut Value, old: Option<&Val
     if !call.resource.is("", "services") || !call.target.subresource.is_empty() {
         return Ok(());
     }
-    let mut pool = pool::Services::new(call.core, old);
+    let mut pool = pool::Services::new(call.core, old, call.dry_run);
     let errors = kinds::allocate(object, old, &mut pool);
     if errors.is_empty() {
         return Ok(());
@@ -85,12 +110,20 @@ pub(crate) fn allocate(call: &mut Call<'_>, object: &mut Value, old: Option<&Val
     Err(call.invalid(object, &causes))
 }
 
-/// Deletions that are never allowed.
-pub(crate) fn delete(call: &Call<'_>, key: &Key) -> Outcome<()> {
+/// Deletions that are not allowed; those of a whole collection name no object.
+pub(crate) fn delete(call: &mut Call<'_>, key: &Key) -> Outcome<()> {
     const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
     if call.resource.is("", "namespaces") && IMMORTAL.contains(&key.name()) {
         return Err(call.forbidden(key.name(), "this namespace may not be deleted"));
     }
+    let Some(old) = call.core.stored(&call.resource.table, key) else {
+        return Ok(());
+    };
+    let name = call.target.name.clone();
+    let write = Write::deletion(&old, &name);
+    webhooks::deleting(call, write)?;
+    policies::validate(call, write)?;
+    webhooks::validate(call, write)?;
     Ok(())
 }
 

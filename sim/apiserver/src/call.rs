@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use crate::{
     core::Core,
+    custom,
     failure::{Cause, Failure, Outcome},
     limits,
     request::{Incoming, Query, Target},
-    resource::Resource,
+    resource::{Model, Resource},
     store::Key,
     user::User,
 };
@@ -68,20 +69,16 @@ impl<'a> Call<'a> {
 
     /// Reads the options of a write; `kind` names them in errors (`CreateOptions`).
     pub(crate) fn write_options(&mut self, kind: &str) -> Outcome<()> {
-        let mut causes = Vec::new();
-        let dry: Vec<&str> = self
-            .query
-            .all("dryRun")
-            .filter(|value| !value.is_empty())
-            .collect();
-        if dry.iter().any(|value| *value != "All") {
-            let list: Vec<String> = dry.iter().map(|value| format!("{value:?}")).collect();
-            let message = format!(
-                "Unsupported value: [{}]: supported values: \"All\"",
-                list.join(",")
-            );
-            causes.push(Cause::new("FieldValueNotSupported", "dryRun", message));
+        self.more_options(kind, Vec::new())
+    }
+
+    /// The same after what else is wrong with them.
+    pub(crate) fn more_options(&mut self, kind: &str, mut causes: Vec<Cause>) -> Outcome<()> {
+        if kind != "DeleteOptions" {
+            causes.extend(self.manager_causes());
         }
+        let dry: Vec<&str> = self.query.all("dryRun").collect();
+        causes.extend(dry_run_cause(dry.iter().copied()));
         let validation = self.query.get("fieldValidation").unwrap_or("Warn");
         self.validation = match validation {
             "Ignore" => Validation::Ignore,
@@ -95,7 +92,6 @@ impl<'a> Call<'a> {
             causes.push(Cause::new("FieldValueNotSupported", "fieldValidation", message));
         }
         self.dry_run = !dry.is_empty();
-        causes.extend(self.manager_causes());
         if causes.is_empty() {
             return Ok(());
         }
@@ -165,10 +161,34 @@ impl<'a> Call<'a> {
 
     /// The object of the request as it is stored.
     pub(crate) fn stored(&self) -> Outcome<Arc<Value>> {
-        self.core
+        let stored = self
+            .core
             .stored(&self.resource.table, &self.key())
-            .ok_or_else(|| self.not_found())
+            .ok_or_else(|| self.not_found())?;
+        self.convertible(&stored, &self.resource.api_version())?;
+        Ok(stored)
     }
+
+    /// Refuses objects that nobody can bring into the wanted version.
+    pub(crate) fn convertible(&self, object: &Value, wanted: &str) -> Outcome<()> {
+        match &self.resource.model {
+            Model::Custom(definition, _) => custom::convertible(definition, object, wanted),
+            Model::Builtin(_) => Ok(()),
+        }
+    }
+}
+
+/// What is wrong with the values of `dryRun`.
+pub(crate) fn dry_run_cause<'a>(values: impl Iterator<Item = &'a str> + Clone) -> Option<Cause> {
+    if values.clone().all(|value| value == "All") {
+        return None;
+    }
+    let list: Vec<String> = values.map(|value| format!("{value:?}")).collect();
+    let message = format!(
+        "Unsupported value: [{}]: supported values: \"All\"",
+        list.join(",")
+    );
+    Some(Cause::new("FieldValueNotSupported", "dryRun", message))
 }
 
 /// Who is written into `managedFields`.

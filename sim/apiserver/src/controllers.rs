@@ -13,24 +13,28 @@ mod act;
 mod aggregation;
 mod collector;
 mod definitions;
+mod flows;
 mod index;
 mod namespaces;
+mod secrets;
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use manifest::object;
+use serde_json::Value;
 
 use crate::{
     admission::quota,
     core::Core,
     limits, names,
-    store::{Event, in_namespace},
+    store::{Event, Key, in_namespace},
 };
 
 pub(crate) use act::Actor;
 pub(crate) use index::{Index, Place};
 
+const CONFIG_MAPS: &str = "configmaps";
 const ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
 
 /// Which controllers of kube-controller-manager run inside the server.
@@ -63,6 +67,10 @@ enum Task {
     Definition(String),
     /// ClusterRoles that are made of others.
     Aggregate,
+    /// A Secret that asks for a ServiceAccount's token.
+    Token(Key),
+    /// A FlowSchema that says whether its priority level exists.
+    Flow(String),
 }
 
 /// Lets every controller see what was written, until nothing moves.
@@ -80,13 +88,35 @@ pub(crate) fn settle(core: &mut Core, now: Timestamp) {
     core.settling = false;
 }
 
+/// Lets the controllers act on what has become due.
+pub(crate) fn wake(core: &mut Core, now: Timestamp) {
+    let due: Vec<String> = core
+        .state
+        .waiting
+        .iter()
+        .filter(|(_, at)| **at <= now)
+        .map(|(name, _)| name.clone())
+        .collect();
+    if due.is_empty() || core.settling {
+        return;
+    }
+    core.settling = true;
+    for name in due {
+        run(core, now, &Task::Empty(name));
+    }
+    core.settling = false;
+    settle(core, now);
+}
+
 fn run(core: &mut Core, now: Timestamp, task: &Task) {
     match task {
         Task::Definition(name) => definitions::clean_up(core, now, name),
+        Task::Flow(name) => flows::tell(core, now, name),
         // The rest belongs to kube-controller-manager.
         _ if core.controllers == Controllers::None => {}
         Task::Furnish(name) => accounts::furnish(core, now, name),
         Task::Aggregate => aggregation::aggregate(core, now),
+        Task::Token(key) => secrets::fill(core, now, key),
         _ if core.controllers != Controllers::All => {}
         Task::Dependent(place) => collector::judge(core, now, place),
         Task::Owner(place) => collector::release(core, now, place),
@@ -108,6 +138,19 @@ fn observe(core: &mut Core, tasks: &mut BTreeSet<Task>) {
     }
     for event in &events {
         note(core, event, tasks);
+        count(core, event, tasks);
+    }
+}
+
+/// Whatever happens in a namespace with quotas may count there.
+fn count(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
+    let namespace = event.key.namespace();
+    if namespace.is_empty() || core.controllers != Controllers::All {
+        return;
+    }
+    let quotas = core.table(names::QUOTAS);
+    if in_namespace(&quotas, namespace).next().is_some() {
+        tasks.insert(Task::Count(namespace.to_owned()));
     }
 }
 
@@ -142,6 +185,25 @@ fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
             }
         }
     }
+    note_by_table(core, event, state, tasks);
+    if event.new.is_none() && !event.key.namespace().is_empty() {
+        // What is left of its namespace, of its definition, of what the namespace was furnished with.
+        let namespace = event.key.namespace().to_owned();
+        tasks.insert(Task::Empty(namespace.clone()));
+        tasks.insert(Task::Furnish(namespace));
+    }
+    if event.new.is_none()
+        && core
+            .stored(names::DEFINITIONS, &Key::new("", &event.table))
+            .is_some()
+    {
+        tasks.insert(Task::Definition(event.table.to_string()));
+    }
+}
+
+/// What a write calls for because of what it is about.
+fn note_by_table(core: &Core, event: &Event, state: &Value, tasks: &mut BTreeSet<Task>) {
+    let deleting = !object::deletion_timestamp(state).is_empty();
     match &*event.table {
         names::NAMESPACES if deleting && event.new.is_some() => {
             tasks.insert(Task::Empty(event.key.name().to_owned()));
@@ -162,23 +224,23 @@ fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
         ROLES => {
             tasks.insert(Task::Aggregate);
         }
+        secrets::SECRETS if event.new.as_deref().is_some_and(secrets::asks) => {
+            tasks.insert(Task::Token(event.key.clone()));
+        }
+        names::SERVICE_ACCOUNTS => {
+            let waiting = secrets::of_namespace(core, event.key.namespace());
+            tasks.extend(waiting.into_iter().map(Task::Token));
+        }
+        CONFIG_MAPS if event.key.name() == accounts::ROOT_CA => {
+            tasks.insert(Task::Furnish(event.key.namespace().to_owned()));
+        }
+        flows::SCHEMAS if event.new.is_some() => {
+            tasks.insert(Task::Flow(event.key.name().to_owned()));
+        }
+        flows::LEVELS => {
+            let schemas = core.table(flows::SCHEMAS);
+            tasks.extend(schemas.keys().map(|key| Task::Flow(key.name().to_owned())));
+        }
         _ => {}
-    }
-    let namespace = event.key.namespace();
-    if !namespace.is_empty() && in_namespace(&core.table(names::QUOTAS), namespace).next().is_some() {
-        tasks.insert(Task::Count(namespace.to_owned()));
-    }
-    if event.new.is_none() && !event.key.namespace().is_empty() {
-        // What is left of its namespace, of its definition, of what the namespace was furnished with.
-        let namespace = event.key.namespace().to_owned();
-        tasks.insert(Task::Empty(namespace.clone()));
-        tasks.insert(Task::Furnish(namespace));
-    }
-    if event.new.is_none()
-        && core
-            .stored(names::DEFINITIONS, &crate::store::Key::new("", &event.table))
-            .is_some()
-    {
-        tasks.insert(Task::Definition(event.table.to_string()));
     }
 }

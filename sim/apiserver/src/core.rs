@@ -4,11 +4,12 @@ use std::{collections::VecDeque, sync::Arc};
 
 use edges::Rng;
 use imbl::OrdMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
+    access::{Mode, Signer, bearer::Verified, tokens},
     audit::Entry,
     changes::{Change, ChangeKind},
     controllers::{Controllers, Index},
@@ -18,6 +19,7 @@ use crate::{
     resource::{self, Resource},
     store::{Key, Store, Table},
     user::User,
+    webhooks::Attempt,
 };
 
 /// Everything a snapshot keeps.
@@ -27,9 +29,15 @@ pub(crate) struct State {
     /// Served custom resources by table (`gitrepositories.source.toolkit.fluxcd.io`).
     pub(crate) definitions: OrdMap<Arc<str>, Arc<Definition>>,
     pub(crate) tokens: OrdMap<String, User>,
+    /// Tokens that were good a moment ago.
+    pub(crate) verified: OrdMap<String, Verified>,
+    /// How each user was last allowed to impersonate.
+    pub(crate) impersonations: OrdMap<String, Mode>,
     pub(crate) rng: Rng,
     /// The revision up to which the built-in controllers have seen events.
     pub(crate) settled: u64,
+    /// Namespaces that are to be emptied, and when.
+    pub(crate) waiting: OrdMap<String, Timestamp>,
     /// Who owns whom, up to that revision.
     pub(crate) index: Index,
 }
@@ -38,9 +46,19 @@ pub(crate) struct State {
 pub(crate) struct Core {
     pub(crate) state: State,
     pub(crate) minor: String,
+    /// Who issues tokens, and for whom.
+    pub(crate) issuer: String,
+    pub(crate) signer: Signer,
     pub(crate) controllers: Controllers,
     /// Pods are judged by security context constraints, and namespaces get ids.
     pub(crate) openshift: bool,
+    /// How long the namespace controller waits before it empties a namespace.
+    ///
+    /// DIFFERENCE: the genuine one waits five seconds, so that what was made on other servers is seen; here there is
+    /// one server, so there is nothing to wait for unless somebody asks for it.
+    pub(crate) namespace_delay: SignedDuration,
+    /// What the request that is being served knows of webhooks.
+    pub(crate) attempt: Attempt,
     /// The built-in controllers are at work.
     pub(crate) settling: bool,
     pub(crate) audit: VecDeque<Entry>,
@@ -53,19 +71,27 @@ impl Core {
     pub(crate) fn new(minor: &str, controllers: Controllers, rng: Rng) -> Self {
         let store = Store::new();
         let revision = store.revision();
+        let signer = Signer::new(&rng);
         Self {
             settling: false,
+            namespace_delay: SignedDuration::ZERO,
             state: State {
                 store,
                 definitions: OrdMap::new(),
                 tokens: OrdMap::new(),
+                verified: OrdMap::new(),
+                impersonations: OrdMap::new(),
                 rng,
                 settled: revision,
+                waiting: OrdMap::new(),
                 index: Index::default(),
             },
             minor: minor.to_owned(),
+            issuer: tokens::ISSUER.to_owned(),
+            signer,
             controllers,
             openshift: false,
+            attempt: Attempt::default(),
             audit: VecDeque::new(),
             subscribers: Vec::new(),
             epoch: 0,

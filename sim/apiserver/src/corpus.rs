@@ -6,6 +6,7 @@
 mod answer;
 mod archive;
 mod compare;
+mod environment;
 mod replay;
 mod request;
 mod template;

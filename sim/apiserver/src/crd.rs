@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
-use crate::core::time;
+use crate::{core::time, custom};
 
 pub(crate) const GROUP: &str = "apiextensions.k8s.io";
 
@@ -34,6 +34,18 @@ pub(crate) fn hold(object: &mut Value, now: jiff::Timestamp) {
     }
 }
 
+/// A deleted definition whose objects are being deleted; `None` if it says so already.
+pub(crate) fn in_progress(definition: &Value) -> Option<Value> {
+    let mut next = definition.clone();
+    let conditions = next.pointer_mut("/status/conditions")?.as_array_mut()?;
+    let own = conditions
+        .iter_mut()
+        .find(|entry| entry["type"] == "Terminating")?;
+    own["reason"] = "InstanceDeletionInProgress".into();
+    own["message"] = "CustomResource deletion is in progress".into();
+    (next != *definition).then_some(next)
+}
+
 /// The status that the naming and establishing controllers give a definition; `others` are those of its group.
 pub(crate) fn status(object: &Value, others: &[Arc<Value>], now: jiff::Timestamp) -> Value {
     let mut status = object
@@ -48,6 +60,10 @@ pub(crate) fn status(object: &Value, others: &[Arc<Value>], now: jiff::Timestamp
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
+    if let Some((value, reason, message)) = custom::approval_condition(object) {
+        let kind = "KubernetesAPIApprovalPolicyConformant";
+        set(&mut conditions, kind, value, reason, &message, &now);
+    }
     match conflict {
         None => {
             set(

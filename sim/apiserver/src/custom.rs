@@ -1,8 +1,12 @@
 //! Custom resources: their definitions as the server serves them.
 
+mod convert;
 mod defaults;
+mod definition;
 mod formats;
+mod gopattern;
 mod lists;
+mod meta;
 mod rules;
 mod validate;
 
@@ -11,12 +15,17 @@ use std::sync::Arc;
 use kube_schema::{Schema, TypeId};
 use serde_json::Value;
 
-pub(crate) use self::rules::check_definition;
-use self::{rules::Rules, validate::Patterns};
+use self::{convert::Webhook, rules::Rules, validate::Patterns};
+pub(crate) use self::{
+    convert::convertible,
+    definition::{approval_condition, check as check_definition, warnings as definition_warnings},
+    meta::{coerce, finalizer_warnings},
+};
 use crate::{
     failure::Cause,
     gvr::{api_version, qualified},
     strategy,
+    table::{PrinterColumn, printer_columns},
 };
 
 /// A CustomResourceDefinition that is established.
@@ -38,6 +47,8 @@ pub(crate) struct Definition {
     pub(crate) revision: u64,
     /// The definition is being deleted.
     pub(crate) terminating: bool,
+    /// What converts objects, if versions differ by more than their names.
+    pub(crate) webhook: Option<Webhook>,
 }
 
 /// One version of a definition.
@@ -60,6 +71,8 @@ pub(crate) struct Version {
     pub(crate) patterns: Patterns,
     /// The schema's CEL rules.
     pub(crate) rules: Rules,
+    /// The columns of its Tables.
+    pub(crate) columns: Arc<[PrinterColumn]>,
 }
 
 /// Where a custom resource keeps what its scale subresource shows.
@@ -104,6 +117,7 @@ impl Definition {
                 .iter()
                 .map(|version| Arc::new(Version::read(version, &group, &kind, preserve)))
                 .collect(),
+            webhook: Webhook::read(spec),
             storage: text(storage, "name"),
             namespaced: text(spec, "scope") == "Namespaced",
             singular: text(names, "singular"),
@@ -152,7 +166,8 @@ impl Version {
         let mut patterns = Patterns::new();
         validate::patterns(&schema, &mut patterns);
         Self {
-            rules: Rules::read(&schema),
+            columns: printer_columns(object),
+            rules: Rules::read(&schema, true),
             patterns,
             served: object.get("served").and_then(Value::as_bool).unwrap_or(false),
             status: object.pointer("/subresources/status").is_some(),
@@ -213,6 +228,7 @@ pub(crate) fn stored(definition: &Definition, version: &Version, object: &Value)
 /// Fills in the defaults of the schema.
 pub(crate) fn default(version: &Version, object: &mut Value) {
     defaults::fill(&version.schema, object);
+    meta::tidy_all(&version.schema, object);
 }
 
 /// What the schema does not allow.
@@ -223,12 +239,21 @@ pub(crate) fn validate(version: &Version, subresource: &str, new: &Value, old: O
                 .schema
                 .pointer("/properties/status")
                 .unwrap_or(&Value::Null);
-            validate::check(schema, &version.patterns, status, "status")
+            validate::check(
+                schema,
+                &version.patterns,
+                status,
+                old.and_then(|old| old.get("status")),
+                "status",
+            )
         }
         ("status", None) => Vec::new(),
-        _ => validate::check(&version.schema, &version.patterns, new, ""),
+        _ => validate::check(&version.schema, &version.patterns, new, old, ""),
     };
-    causes.extend(validate::check_structure(&version.schema, new));
+    if let Some(scale) = &version.scale {
+        causes.extend(replicas(scale, subresource, new));
+    }
+    causes.extend(validate::check_structure(&version.schema, subresource, new, old));
     if version.rules.is_empty() {
         return causes;
     }
@@ -238,9 +263,68 @@ pub(crate) fn validate(version: &Version, subresource: &str, new: &Value, old: O
             "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
         ));
     } else {
-        causes.extend(version.rules.check(&version.schema, new, old, ""));
+        causes.extend(version.rules.check(new, old, ""));
     }
     causes
+}
+
+/// The numbers and the selector that the scale subresource shows.
+fn replicas(scale: &ScalePaths, subresource: &str, new: &Value) -> Vec<Cause> {
+    let find = |path: &str| {
+        let mut names = path.trim_start_matches('.').split('.');
+        names.try_fold(new, |here, key| here.get(key))
+    };
+    let mut causes = Vec::new();
+    let mut wrong = |path: &str, shown: &str, found: &Value, wanted: &str| {
+        let kind = match found {
+            Value::String(_) => "string",
+            Value::Bool(_) => "bool",
+            Value::Number(number) if number.is_f64() => "float64",
+            Value::Number(_) => "int64",
+            Value::Array(_) => "[]interface {}",
+            Value::Object(_) => "map[string]interface {}",
+            Value::Null => "<nil>",
+        };
+        let own = manifest_text(found);
+        let text = format!(
+            "Invalid value: {shown}: {path} accessor error: {own} is of the type {kind}, expected {wanted}"
+        );
+        causes.push(Cause::invalid(path, text));
+    };
+    let mut outside = Vec::new();
+    for path in [&scale.spec, &scale.status] {
+        if subresource == "status" && path == &scale.spec {
+            continue;
+        }
+        let Some(found) = find(path) else { continue };
+        let Some(number) = found.as_i64() else {
+            wrong(path, "0", found, "int64");
+            continue;
+        };
+        let limit = i64::from(i32::MAX);
+        let detail = match number {
+            ..0 => "should be a non-negative integer".to_owned(),
+            _ if number > limit => format!("should be less than or equal to {limit}"),
+            _ => continue,
+        };
+        outside.push(Cause::invalid(path, format!("Invalid value: {number}: {detail}")));
+    }
+    if let Some(path) = scale.selector.as_deref().filter(|path| !path.is_empty())
+        && let Some(found) = find(path).filter(|found| !found.is_string())
+    {
+        wrong(path, "\"\"", found, "string");
+    }
+    outside.extend(causes);
+    outside
+}
+
+/// A scalar as Go prints it.
+fn manifest_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "<nil>".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// Status and the rest are written through different doors; the generation follows the rest.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     call::{Call, Validation},
+    custom,
     failure::{Failure, Outcome},
     media,
     resource::Model,
@@ -34,7 +35,7 @@ impl Call<'_> {
             return Err(self.not_found());
         };
         let Body { mut document, notes } = self
-            .parse_document()?
+            .parse_document(!resource.is_custom())?
             .map_err(|problem| self.unrecognized(&kind, &problem))?;
         self.check_type(&mut document, &api_version, &kind)?;
         let (mut findings, object) = self.read_as(&document, typed).map_err(|problem| {
@@ -77,6 +78,7 @@ impl Call<'_> {
                         &mut object,
                     )?);
                 }
+                custom::coerce(&version.schema, &mut object)?;
             }
             None => {
                 // Of a version without a schema nothing is known.
@@ -89,8 +91,9 @@ impl Call<'_> {
         Ok((findings, object))
     }
 
-    /// The body as text of its content type; the inner error is what its reader says.
-    fn parse_document(&self) -> Outcome<Result<Body, String>> {
+    /// The body as text of its content type; the inner error is what its reader says. `protobuf` is whether
+    /// it may be that.
+    fn parse_document(&self, protobuf: bool) -> Outcome<Result<Body, String>> {
         let media = media::essence(&self.content_type);
         match media.as_str() {
             "" | "application/json" | "*/*" | "application/*" => {
@@ -103,6 +106,7 @@ impl Call<'_> {
                     }))
             }
             "application/yaml" => Ok(wire::yaml(&self.body)),
+            media::PROTOBUF if protobuf => wire::protobuf(&self.body),
             _ => Err(self.unsupported()),
         }
     }
@@ -226,7 +230,12 @@ impl Call<'_> {
             // The definitions are served by a server of their own, which knows nothing else.
             (known.group == crate::crd::GROUP) == (self.resource.gvr.group == crate::crd::GROUP)
         });
-        let Some(served) = served else {
+        let meta = own.version == "v1" && matches!(own.kind, "Status" | "List");
+        let list = own
+            .kind
+            .strip_suffix("List")
+            .is_some_and(|item| crate::kinds::find_kind(group, version, item).is_some());
+        if served.is_none() && !meta && !list {
             let scheme = if self.resource.gvr.group == crate::crd::GROUP {
                 "k8s.io/apiextensions-apiserver/pkg/apiserver/apiserver.go:55"
             } else {
@@ -236,9 +245,9 @@ impl Call<'_> {
                 "no kind {:?} is registered for version {:?} in scheme {scheme:?}",
                 own.kind, own.version
             ));
-        };
-        let stored = self.resource.kind_model().map(|kind| (kind.kind, kind.storage));
-        if stored == Some((served.kind, served.storage)) {
+        }
+        let stored = |kind: &crate::kinds::Kind| (kind.kind, kind.storage);
+        if served.is_some() && served.map(stored) == self.resource.kind_model().map(stored) {
             return mismatch();
         }
         unhandled(&format!(
@@ -302,7 +311,7 @@ impl Call<'_> {
 
     /// A body of options (`DeleteOptions`).
     pub(crate) fn decode_options(&mut self, kind: &str) -> Outcome<Value> {
-        let body = self.parse_document()?.map_err(Failure::bad_request)?;
+        let body = self.parse_document(true)?.map_err(Failure::bad_request)?;
         let body = body.document.into_value();
         let own = manifest::object::kind(&body);
         if !own.is_empty() && own != kind {
@@ -336,7 +345,7 @@ fn summary(body: &[u8]) -> String {
 }
 
 /// The Go package of a group's types.
-fn internal(group: &str, version: &str) -> String {
+pub(crate) fn internal(group: &str, version: &str) -> String {
     if !version.is_empty() {
         return version.to_owned();
     }

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    access, audit,
+    access::{self, bearer},
+    audit,
     call::Call,
     controllers,
     core::Core,
@@ -17,7 +18,7 @@ use crate::{
     media::{self, Encoding, Form},
     registry::Plan,
     request::{self, Incoming, Route, Target, Verb},
-    server::authenticate,
+    resource::Resource,
     strategy,
     user::User,
 };
@@ -44,12 +45,25 @@ pub(crate) enum Reply {
 
 impl Reply {
     pub(crate) fn refusal(failure: &Failure) -> Self {
+        Self::refusal_in(failure, Encoding::Json)
+    }
+
+    fn refusal_in(failure: &Failure, encoding: Encoding) -> Self {
         Self::Object {
             code: failure.code,
             object: Arc::new(failure.status()),
             warnings: Vec::new(),
-            encoding: Encoding::Json,
+            encoding,
         }
+    }
+
+    /// The same with warnings before its own.
+    fn warned(mut self, mut first: Vec<String>) -> Self {
+        if let Self::Object { warnings, .. } | Self::Watch { warnings, .. } = &mut self {
+            first.append(warnings);
+            *warnings = first;
+        }
+        self
     }
 
     pub(crate) fn text(code: u16, body: impl Into<Bytes>) -> Self {
@@ -71,24 +85,56 @@ impl Reply {
 
 /// Serves one request.
 pub(crate) fn serve(core: &mut Core, request: &Incoming, user: Option<&User>, now: Timestamp) -> Reply {
+    if let Some(problem) = request::unreadable(&request.path) {
+        return Reply::text(500, problem);
+    }
+    let refused =
+        |failure: &Failure| Reply::refusal_in(failure, media::of_refusals(request.header("accept")));
+    let route = request::route(&request.method, &request.path, &request.query);
+    if let Err(failure) = deadline(request, &route) {
+        return refused(&failure);
+    }
+    controllers::wake(core, now);
+    let mut warnings = Vec::new();
     let identity = match user {
-        Some(user) => Some(user.clone()),
-        None => authenticate(core, request.header("authorization")),
+        Some(user) => Ok(user.clone()),
+        None => bearer::authenticate(core, request.header("authorization"), now, &mut warnings),
     };
-    let Some(identity) = identity else {
-        return Reply::refusal(&Failure::new(401, "Unauthorized", "Unauthorized"));
+    let Ok(identity) = identity else {
+        return refused(&Failure::new(401, "Unauthorized", "Unauthorized"));
     };
-    let answer = access::impersonate(core, request, identity).and_then(|user| {
-        let route = request::route(&request.method, &request.path, &request.query);
-        match route {
-            Route::Resource(target) => serve_resource(core, request, target, &user, now),
-            Route::Other => {
-                access::authorize_path(core, &user, &request.method, &request.path)?;
-                discovery::serve(core, request)
-            }
+    let answer = route_to(core, request, route, identity, now);
+    let reply = answer.unwrap_or_else(|failure| refused(&failure));
+    reply.warned(warnings)
+}
+
+fn route_to(
+    core: &mut Core,
+    request: &Incoming,
+    route: Route,
+    identity: User,
+    now: Timestamp,
+) -> Outcome<Reply> {
+    let attributes = access::Attributes::of(&route, &request.method, &request.path);
+    let user = access::impersonate(core, request, &attributes, identity)?;
+    match route {
+        Route::Resource(target) => serve_resource(core, request, target, &user, now),
+        Route::Other => {
+            access::authorize_path(core, &user, &request.method, &request.path)?;
+            discovery::serve(core, request)
         }
-    });
-    answer.unwrap_or_else(|failure| Reply::refusal(&failure))
+    }
+}
+
+/// The time that a client gives a request has to be one; watches have none.
+fn deadline(request: &Incoming, route: &Route) -> Outcome<()> {
+    let watching = matches!(route, Route::Resource(target) if target.verb == Verb::Watch);
+    match request.query.get("timeout") {
+        Some(text) if !watching && !request::is_duration(text) => Err(Failure::bad_request(
+            "invalid timeout specified in the request URL",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn serve_resource(
@@ -102,6 +148,53 @@ fn serve_resource(
     let Some(resource) = core.resolve(&target.gvr) else {
         return discovery::missing(core, &target);
     };
+    check(request, &target, &resource)?;
+    let negotiated = media::negotiate(
+        request.header("accept"),
+        request.query.get("includeObject"),
+        resource.is_custom(),
+    );
+    let (encoding, form) = match negotiated {
+        Ok(negotiated) => negotiated,
+        Err(failure) => {
+            return Ok(Reply::Object {
+                code: failure.code,
+                object: Arc::new(failure.status()),
+                warnings: strategy::deprecation(&resource).into_iter().collect(),
+                encoding: Encoding::Json,
+            });
+        }
+    };
+    let before = core.revision();
+    let mut call = Call::new(core, resource, target, user, request, now);
+    call.warnings.extend(strategy::deprecation(&call.resource));
+    let result = run(&mut call, &form);
+    let shown = Arc::clone(&call.resource);
+    let (target, warnings, dry_run) = (call.target, call.warnings, call.dry_run);
+    let whole = match &result {
+        Ok(Done::Object(_, object)) => Some(Arc::clone(object)),
+        _ => None,
+    };
+    let answer = result.and_then(|done| match done {
+        Done::Object(code, object) => Ok(Done::Object(code, form.answer(&shown, &object, now)?)),
+        Done::Watch(_) if encoding == Encoding::Yaml => Err(media::no_stream()),
+        other => Ok(other),
+    });
+    let reply = reply(answer, warnings, encoding);
+    let asked = Asked {
+        target: &target,
+        user,
+        dry_run,
+    };
+    record(core, asked, now, before, (&reply, whole.as_deref()));
+    if core.revision() != before {
+        controllers::settle(core, now);
+    }
+    Ok(reply)
+}
+
+/// Refuses what the resource does not have, and bodies that are too large.
+fn check(request: &Incoming, target: &Target, resource: &Resource) -> Outcome<()> {
     let scoped = !target.namespace.is_empty();
     if scoped && !resource.namespaced || target.tail {
         return Err(Failure::no_resource());
@@ -127,53 +220,46 @@ fn serve_resource(
         _ => true,
     };
     let placed = !resource.namespaced || scoped || matches!(target.verb, Verb::List | Verb::Watch);
-    if !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
-        return Err(Failure::generic(
-            405,
-            "MethodNotAllowed",
-            "the server does not allow this method on the requested resource",
-        ));
+    let known = request.method != "HEAD" && target.verb != Verb::Other;
+    if !known || !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
+        if resource.is_custom() && known {
+            let gvr = &target.gvr;
+            let kind = crate::gvr::qualified(&gvr.group, &gvr.resource);
+            let message = format!(
+                "{} is not supported on resources of kind {kind:?}",
+                target.verb.name()
+            );
+            let failure = Failure::new(405, "MethodNotAllowed", message);
+            return Err(failure.about("", &gvr.group, &gvr.resource));
+        }
+        return Err(Failure::not_allowed());
     }
     if !resource.is_custom() {
         media::producible(request.header("accept"), target.verb, &target.subresource)?;
     }
-    let (encoding, form) = media::negotiate(request.header("accept"), resource.is_custom())?;
-    let before = core.revision();
-    let mut call = Call::new(core, resource, target, user, request, now);
-    call.warnings.extend(strategy::deprecation(&call.resource));
-    let result = run(&mut call, &form);
-    let (target, warnings, dry_run) = (call.target, call.warnings, call.dry_run);
-    let reply = match result {
-        Ok(Done::Watch(_)) if encoding == Encoding::Yaml => Reply::Object {
-            code: 406,
-            object: Arc::new(media::no_stream().status()),
-            warnings,
-            encoding,
-        },
-        Ok(Done::Watch(plan)) => Reply::Watch { plan, warnings },
-        Ok(Done::Object(code, object)) => Reply::Object {
-            code,
-            object: form.answer(&object),
-            warnings,
-            encoding,
-        },
-        Err(failure) => Reply::Object {
-            code: failure.code,
-            object: Arc::new(failure.status()),
-            warnings,
-            encoding,
-        },
+    Ok(())
+}
+
+fn reply(answer: Outcome<Done>, warnings: Vec<String>, encoding: Encoding) -> Reply {
+    let (code, object) = match answer {
+        Ok(Done::Watch(plan)) => return Reply::Watch { plan, warnings },
+        Ok(Done::Nothing) => {
+            return Reply::Raw {
+                code: 204,
+                content_type: String::new(),
+                body: Bytes::new(),
+                headers: Vec::new(),
+            };
+        }
+        Ok(Done::Object(code, object)) => (code, object),
+        Err(failure) => (failure.code, Arc::new(failure.status())),
     };
-    let asked = Asked {
-        target: &target,
-        user,
-        dry_run,
-    };
-    record(core, asked, now, before, &reply);
-    if core.revision() != before {
-        controllers::settle(core, now);
+    Reply::Object {
+        code,
+        object,
+        warnings,
+        encoding,
     }
-    Ok(reply)
 }
 
 /// A collection that is asked for one name is judged as that object.
@@ -192,11 +278,16 @@ fn named(target: &Target, request: &Incoming) -> Target {
 }
 
 enum Done {
+    /// There is nothing to say.
+    Nothing,
     Object(u16, Arc<Value>),
     Watch(Box<Plan>),
 }
 
 fn run(call: &mut Call<'_>, form: &Form) -> Outcome<Done> {
+    if call.connects() {
+        return call.connect().map(|()| Done::Nothing);
+    }
     let (code, object) = match call.target.verb {
         Verb::Get => (200, call.get()?),
         Verb::List => (200, Arc::new(call.list()?)),
@@ -206,6 +297,7 @@ fn run(call: &mut Call<'_>, form: &Form) -> Outcome<Done> {
         Verb::Patch => call.patch()?,
         Verb::Delete => call.delete()?,
         Verb::DeleteCollection => call.delete_collection()?,
+        Verb::Other => return Err(Failure::not_allowed()),
     };
     Ok(Done::Object(code, object))
 }
@@ -217,17 +309,24 @@ struct Asked<'a> {
     dry_run: bool,
 }
 
-fn record(core: &mut Core, asked: Asked<'_>, now: Timestamp, before: u64, reply: &Reply) {
+/// Notes a write; beside the answer stands the object it shows.
+fn record(
+    core: &mut Core,
+    asked: Asked<'_>,
+    now: Timestamp,
+    before: u64,
+    (reply, object): (&Reply, Option<&Value>),
+) {
     let Asked {
         target,
         user,
         dry_run,
     } = asked;
-    if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) {
+    if matches!(target.verb, Verb::Get | Verb::List | Verb::Watch) || core.attempt.given_up() {
         return;
     }
-    let name = match reply {
-        Reply::Object { object, .. } if target.name.is_empty() => manifest::object::name(object).to_owned(),
+    let name = match object {
+        Some(object) if target.name.is_empty() => manifest::object::name(object).to_owned(),
         _ => target.name.clone(),
     };
     let revision = core.revision();

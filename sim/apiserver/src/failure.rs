@@ -56,7 +56,9 @@ impl Cause {
 
     fn json(&self) -> Value {
         let mut cause = Map::new();
-        cause.insert("reason".into(), self.reason.into());
+        if !self.reason.is_empty() {
+            cause.insert("reason".into(), self.reason.into());
+        }
         cause.insert("message".into(), self.message.clone().into());
         if !self.field.is_empty() {
             cause.insert("field".into(), self.field.clone().into());
@@ -97,6 +99,12 @@ impl Failure {
         Self::new(400, "BadRequest", message)
     }
 
+    /// Says when to come again.
+    pub(crate) fn retry_after(mut self: Box<Self>, seconds: i64) -> Box<Self> {
+        self.detail("retryAfterSeconds", seconds);
+        self
+    }
+
     fn detail(&mut self, key: &str, value: impl Into<Value>) {
         self.details
             .get_or_insert_default()
@@ -131,6 +139,15 @@ impl Failure {
     }
 
     /// An API path that leads to no resource.
+    /// A method that the path does not have.
+    pub(crate) fn not_allowed() -> Box<Self> {
+        Self::generic(
+            405,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        )
+    }
+
     pub(crate) fn no_resource() -> Box<Self> {
         Self::generic(
             404,

@@ -17,11 +17,12 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use crate::{
+    access::bearer,
     dispatch::Reply,
     failure::Failure,
     limits,
     request::{self, Incoming, Route, Target, Verb},
-    server::{ApiServer, authenticate},
+    server::ApiServer,
     service::ResponseBody,
     user::User,
 };
@@ -164,15 +165,15 @@ impl ApiServer {
         user: Option<&User>,
     ) -> Result<Response<ResponseBody>, BoxError> {
         match self.fate(request, user) {
-            Fate::Served => Ok(self.answer(request, user)),
+            Fate::Served => Ok(self.answer(request, user).await),
             Fate::Lost => Err("connection reset by peer".into()),
             Fate::Late(delay) => {
                 self.clock().sleep(delay).await;
-                Ok(self.answer(request, user))
+                Ok(self.answer(request, user).await)
             }
             Fate::Refused(reply) => Ok(self.refusal(reply)),
             Fate::Unheard(reply) => {
-                let _ = self.answer(request, user);
+                let _ = self.answer(request, user).await;
                 Ok(self.refusal(reply))
             }
         }
@@ -195,10 +196,13 @@ impl ApiServer {
         }
         let name = match user {
             Some(user) => user.name.clone(),
-            None => match authenticate(&self.core(), request.header("authorization")) {
-                Some(user) => user.name,
-                None => return false,
-            },
+            None => {
+                let (header, now) = (request.header("authorization"), self.clock().now());
+                match bearer::authenticate(&mut self.core(), header, now, &mut Vec::new()) {
+                    Ok(user) => user.name,
+                    Err(_) => return false,
+                }
+            }
         };
         self.trouble().state().concerns(&name)
     }

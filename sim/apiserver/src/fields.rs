@@ -156,6 +156,38 @@ pub(crate) fn update(call: &Call<'_>, live: Option<&Value>, new: Value) -> Value
     with_manager(call, |manager| manager.update(live, new, &call.manager, call.now))
 }
 
+/// One type, in one version.
+struct Single<'a>(&'a str, &'a str);
+
+impl Versions for Single<'_> {
+    fn typed(&self, wanted: &str) -> Option<Typed<'_>> {
+        let typed = strategy::builtin(self.0, self.1).filter(|_| wanted == self.0)?;
+        Some(Typed {
+            schema: typed.schema,
+            ty: typed.ty,
+        })
+    }
+
+    fn convert(&self, _: &Value, _: &str) -> Result<Value, ConvertError> {
+        Err(ConvertError::MissingVersion)
+    }
+}
+
+/// Books the fields of an object of another type that is answered and never stored.
+pub(crate) fn passing(call: &Call<'_>, api_version: &str, kind: &str, new: Value) -> Value {
+    // Its spec is there before anything is set in it.
+    let empty = json!({ "apiVersion": api_version, "kind": kind, "spec": {} });
+    let manager = FieldManager {
+        versions: &Single(api_version, kind),
+        api_version,
+        kind,
+        subresource: &call.target.subresource,
+        reset: &ResetFields::new(),
+        empty: Ok(&empty),
+    };
+    manager.update(None, new, &call.manager, call.now)
+}
+
 /// Merges an applied configuration; `None` where nothing changes.
 pub(crate) fn apply(call: &Call<'_>, live: Option<&Value>, applied: &Value) -> Outcome<Option<Value>> {
     let force = call.query.flag("force").unwrap_or(false);

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    decode::internal,
     failure::{Failure, Outcome},
     request::Verb,
-    resource::Resource,
+    resource::{Model, Resource},
+    table,
 };
 
 /// The media type without parameters, in lower case.
@@ -33,41 +36,85 @@ pub(crate) enum Form {
     /// As they are.
     #[default]
     Whole,
-    /// As `PartialObjectMetadata` of this `meta.k8s.io` version.
-    Metadata(String),
+    /// As `PartialObjectMetadata`, or a list of them, of this `meta.k8s.io` version.
+    Metadata { version: String, list: bool },
+    /// As rows of a `Table` of this version, with as much of the objects as `includeObject` says.
+    Table { version: String, include: String },
 }
 
 impl Form {
-    pub(crate) fn show(&self, resource: &Resource, object: &Arc<Value>) -> Value {
-        let _ = resource;
+    /// What a watch shows of an object.
+    pub(crate) fn show(&self, resource: &Resource, object: &Arc<Value>, now: Timestamp) -> Value {
         match self {
             Self::Whole => (**object).clone(),
-            Self::Metadata(version) => metadata_of(object, version),
+            Self::Metadata { version, .. } => metadata_of(object, version),
+            Self::Table { version, include } => table::table(resource, object, version, include, now)
+                .unwrap_or_else(|failure| failure.status()),
         }
     }
 
     /// A whole answer: an object or a list.
-    pub(crate) fn answer(&self, object: &Arc<Value>) -> Arc<Value> {
-        let Self::Metadata(version) = self else {
-            return Arc::clone(object);
-        };
+    pub(crate) fn answer(
+        &self,
+        resource: &Resource,
+        object: &Arc<Value>,
+        now: Timestamp,
+    ) -> Outcome<Arc<Value>> {
         if manifest::object::kind(object) == "Status" {
-            return Arc::clone(object);
+            return Ok(Arc::clone(object));
         }
-        let Some(items) = object.get("items").and_then(Value::as_array) else {
-            return Arc::new(metadata_of(object, version));
+        let (version, list) = match self {
+            Self::Whole => return Ok(Arc::clone(object)),
+            Self::Table { version, include } => {
+                return table::table(resource, object, version, include, now).map(Arc::new);
+            }
+            Self::Metadata { version, list } => (version, *list),
         };
-        let items: Vec<Value> = items.iter().map(|item| metadata_of(item, version)).collect();
-        Arc::new(json!({
-            "kind": "PartialObjectMetadataList",
-            "apiVersion": format!("meta.k8s.io/{version}"),
-            "metadata": object.get("metadata").cloned().unwrap_or(Value::Null),
-            "items": items,
-        }))
+        match (object.get("items").and_then(Value::as_array), list) {
+            (None, false) => Ok(Arc::new(metadata_of(object, version))),
+            (Some(items), true) => {
+                let items: Vec<Value> = items.iter().map(|item| metadata_of(item, version)).collect();
+                let mut meta = object.get("metadata").cloned().unwrap_or(Value::Null);
+                if let Some(members) = meta.as_object_mut() {
+                    members.retain(|_, value| value.as_str() != Some(""));
+                }
+                Ok(Arc::new(json!({
+                    "kind": "PartialObjectMetadataList",
+                    "apiVersion": format!("meta.k8s.io/{version}"),
+                    "metadata": meta,
+                    // QUIRK: no items are null.
+                    "items": if items.is_empty() { Value::Null } else { items.into() },
+                })))
+            }
+            (found, _) => Err(mismatch(resource, object, found.is_some())),
+        }
     }
 }
 
-fn metadata_of(object: &Value, version: &str) -> Value {
+/// The form asked for is one of lists and the answer is none, or the other way round.
+fn mismatch(resource: &Resource, object: &Value, list: bool) -> Box<Failure> {
+    let kind = manifest::object::kind(object);
+    let name = match &resource.model {
+        Model::Builtin(own) => {
+            let group = if kind == "Scale" {
+                "autoscaling"
+            } else {
+                own.storage.0
+            };
+            format!("{}.{kind}", internal(group, ""))
+        }
+        Model::Custom(..) if list => "unstructured.UnstructuredList".to_owned(),
+        Model::Custom(..) => "unstructured.Unstructured".to_owned(),
+    };
+    let message = if list {
+        format!("you requested PartialObjectMetadata, but the requested object is a list (*{name})")
+    } else {
+        format!("you requested PartialObjectMetadataList, but the requested object is not a list (*{name})")
+    };
+    Failure::new(406, "NotAcceptable", message)
+}
+
+pub(crate) fn metadata_of(object: &Value, version: &str) -> Value {
     json!({
         "kind": "PartialObjectMetadata",
         "apiVersion": format!("meta.k8s.io/{version}"),
@@ -109,7 +156,8 @@ fn clauses(accept: &str) -> Vec<Clause> {
     parsed.into_iter().map(|(_, clause)| clause).collect()
 }
 
-const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+/// Kubernetes' own protobuf.
+pub(crate) const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 const PRODUCED: [&str; 3] = ["application/json", "application/yaml", PROTOBUF];
 const STREAMED: [&str; 2] = [
@@ -144,6 +192,18 @@ pub(crate) fn producible(accept: Option<&str>, verb: Verb, subresource: &str) ->
     Err(Failure::generic(406, "NotAcceptable", message))
 }
 
+/// How a refusal is written that comes before anyone looked at what is wanted.
+pub(crate) fn of_refusals(accept: Option<&str>) -> Encoding {
+    let known = clauses(accept.unwrap_or_default())
+        .into_iter()
+        .find_map(|clause| match clause.media.as_str() {
+            "application/yaml" => Some(Encoding::Yaml),
+            "application/json" | "application/*" | "*/*" => Some(Encoding::Json),
+            _ => None,
+        });
+    known.unwrap_or_default()
+}
+
 /// The refusal of a watch in a format that cannot be streamed.
 pub(crate) fn no_stream() -> Box<Failure> {
     let accepted = STREAMED.join(", ");
@@ -154,8 +214,12 @@ pub(crate) fn no_stream() -> Box<Failure> {
     )
 }
 
-/// Chooses the form of the answer.
-pub(crate) fn negotiate(accept: Option<&str>, custom: bool) -> Outcome<(Encoding, Form)> {
+/// Chooses the form of the answer; `include` is the `includeObject` of a Table.
+pub(crate) fn negotiate(
+    accept: Option<&str>,
+    include: Option<&str>,
+    custom: bool,
+) -> Outcome<(Encoding, Form)> {
     let accept = accept.unwrap_or_default().trim();
     if accept.is_empty() {
         return Ok((Encoding::Json, Form::Whole));
@@ -177,10 +241,22 @@ pub(crate) fn negotiate(accept: Option<&str>, custom: bool) -> Outcome<(Encoding
         };
         let form = match param("as") {
             None => Form::Whole,
-            Some("PartialObjectMetadata" | "PartialObjectMetadataList")
-                if param("g") == Some("meta.k8s.io") && matches!(param("v"), Some("v1" | "v1beta1")) =>
-            {
-                Form::Metadata(param("v").unwrap_or("v1").to_owned())
+            Some(kind) if param("g") == Some("meta.k8s.io") => {
+                let Some(version @ ("v1" | "v1beta1")) = param("v") else {
+                    continue;
+                };
+                let version = version.to_owned();
+                match kind {
+                    "PartialObjectMetadata" | "PartialObjectMetadataList" => Form::Metadata {
+                        version,
+                        list: kind.ends_with("List"),
+                    },
+                    "Table" if clause.media != PROTOBUF => Form::Table {
+                        version,
+                        include: include.unwrap_or_default().to_owned(),
+                    },
+                    _ => continue,
+                }
             }
             Some(_) => continue,
         };

@@ -1,8 +1,10 @@
 //! The generic registry: every resource goes through these functions, a strategy record says how kinds differ.
 
 mod binding;
+mod connect;
 mod create;
 mod delete;
+mod eviction;
 mod list;
 mod meta;
 mod options;
@@ -11,10 +13,13 @@ mod patch;
 mod play;
 mod read;
 mod scale;
+mod token;
 mod update;
 mod watch;
 
-pub(crate) use read::view;
+pub(crate) use read::{stored_form, view};
+pub(crate) use scale::selector_text;
+pub(crate) use token::long_lived;
 
 pub(crate) use crate::custom::view_value;
 pub(crate) use play::Playing;

@@ -83,6 +83,31 @@ impl Query {
     }
 }
 
+/// Whether Go would read this as a duration, such as `1m30s`.
+pub(crate) fn is_duration(text: &str) -> bool {
+    const UNITS: [&str; 8] = ["ns", "us", "\u{b5}s", "\u{3bc}s", "ms", "s", "m", "h"];
+    let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if rest == "0" {
+        return true;
+    }
+    let mut any = false;
+    while !rest.is_empty() {
+        let number = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
+        let (digits, tail) = rest.split_at(number);
+        let unit = tail
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(tail.len());
+        let fits = digits.contains(|c: char| c.is_ascii_digit()) && digits.matches('.').count() < 2;
+        if !fits || !UNITS.contains(&&tail[..unit]) {
+            return false;
+        }
+        (rest, any) = (&tail[unit..], true);
+    }
+    any
+}
+
 /// Percent-decoding; in a query a plus is a space.
 pub(crate) fn unescape(text: &str, query: bool) -> String {
     let bytes = text.as_bytes();
@@ -117,6 +142,8 @@ pub(crate) enum Verb {
     Patch,
     Delete,
     DeleteCollection,
+    /// A method that no resource has.
+    Other,
 }
 
 impl Verb {
@@ -130,6 +157,7 @@ impl Verb {
             Self::Patch => "patch",
             Self::Delete => "delete",
             Self::DeleteCollection => "deletecollection",
+            Self::Other => "",
         }
     }
 }
@@ -155,6 +183,20 @@ pub(crate) enum Route {
     Resource(Target),
     /// Discovery, health, version and whatever is not there.
     Other,
+}
+
+/// The complaint about a path that says how to go on and does not.
+pub(crate) fn unreadable(path: &str) -> Option<String> {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    matches!(
+        parts.as_slice(),
+        ["api", _, "watch" | "proxy"] | ["apis", _, _, "watch" | "proxy"]
+    )
+    .then(|| {
+        format!(
+            "Internal Server Error: {path:?}: failed to create RequestInfo: unable to determine kind and namespace from url, {path}\n"
+        )
+    })
 }
 
 /// Reads method, path and query as the genuine `RequestInfo` does.
@@ -200,7 +242,7 @@ pub(crate) fn route(method: &str, path: &str, query: &Query) -> Route {
         ("PATCH", _) => Verb::Patch,
         ("DELETE", true) => Verb::DeleteCollection,
         ("DELETE", false) => Verb::Delete,
-        _ => return Route::Other,
+        _ => Verb::Other,
     };
     Route::Resource(Target {
         verb,
@@ -245,6 +287,16 @@ mod tests {
         assert_eq!(target("DELETE", "/api/v1/pods", "").verb, Verb::DeleteCollection);
         assert_eq!(route("GET", "/healthz", &Query::default()), Route::Other);
         assert_eq!(route("GET", "/api/v1", &Query::default()), Route::Other);
+    }
+
+    #[test]
+    fn knows_durations() {
+        for text in ["1s", "1m30s", "-1.5h", "+.5ms", "0", "3\u{b5}s"] {
+            assert!(is_duration(text), "{text}");
+        }
+        for text in ["", "1", "s", "1.2.3s", "1x", "1s "] {
+            assert!(!is_duration(text), "{text}");
+        }
     }
 
     #[test]

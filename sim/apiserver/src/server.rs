@@ -17,10 +17,12 @@ use crate::{
     dispatch::{self, Reply},
     faults::Trouble,
     gvr::Gvr,
-    registry::view,
+    limits,
+    registry::{self, view},
     request::{Incoming, Query, unescape},
     store::{Key, in_namespace},
-    user::{self, User},
+    user::User,
+    webhooks::{Attempt, Known, Wanted, WebhookFault, Webhooks},
 };
 
 /// The Kubernetes minors that a server can play.
@@ -48,6 +50,8 @@ pub struct ApiServer(Arc<Shared>);
 struct Shared {
     core: Mutex<Core>,
     clock: Clock,
+    /// Who calls webhooks.
+    webhooks: Mutex<Option<Webhooks>>,
     /// Carries the revision to the watches.
     revision: watch::Sender<(u64, u64)>,
     trouble: Trouble,
@@ -79,6 +83,7 @@ impl ApiServer {
         Self(Arc::new(Shared {
             core: Mutex::new(core),
             clock,
+            webhooks: Mutex::new(None),
             revision,
             trouble: Trouble::default(),
         }))
@@ -116,6 +121,60 @@ impl ApiServer {
         reply
     }
 
+    /// Says how admission webhooks are called. Without a way, and in requests of controllers in this process, which
+    /// cannot wait, no webhook can be reached.
+    pub fn call_webhooks(&self, webhooks: Option<Webhooks>) {
+        *self.0.webhooks.lock().unwrap_or_else(PoisonError::into_inner) = webhooks;
+    }
+
+    /// Serves one request, calling the webhooks that have a word in it.
+    pub(crate) async fn serve_asking(&self, request: &Incoming, user: Option<&User>) -> Reply {
+        let webhooks = self
+            .0
+            .webhooks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let Some(webhooks) = webhooks else {
+            return self.serve(request, user);
+        };
+        let mut known: Vec<Known> = Vec::new();
+        loop {
+            let (question, call, used) = match self.attempt(request, user, known) {
+                Ok(reply) => return reply,
+                Err(wanted) => *wanted,
+            };
+            let timeout = call.timeout;
+            let answer = tokio::time::timeout(timeout, webhooks(call)).await;
+            let answer = answer.unwrap_or(Err(WebhookFault::Timeout));
+            known = used;
+            known.push(Known::new(question, answer));
+        }
+    }
+
+    /// Serves a request with the answers of webhooks that are known; the error is the next call to be made.
+    fn attempt(
+        &self,
+        request: &Incoming,
+        user: Option<&User>,
+        known: Vec<Known>,
+    ) -> Result<Reply, Box<Wanted>> {
+        let now = self.0.clock.now();
+        let mut core = self.core();
+        if known.len() < limits::WEBHOOK_CALLS {
+            core.attempt = Attempt::with(known);
+        }
+        let reply = dispatch::serve(&mut core, request, user, now);
+        let attempt = std::mem::take(&mut core.attempt);
+        let state = (core.epoch, core.revision());
+        drop(core);
+        self.announce(state);
+        match attempt.into_wanted() {
+            Some(wanted) => Err(Box::new(wanted)),
+            None => Ok(reply),
+        }
+    }
+
     fn announce(&self, state: (u64, u64)) {
         self.0.revision.send_if_modified(|known| {
             let moved = *known != state;
@@ -133,8 +192,21 @@ impl ApiServer {
         content_type: &str,
         body: Option<&Value>,
     ) -> (u16, Value) {
+        let agent = user.name.replace('/', "-");
+        self.call_by((&agent, user), method, path, content_type, body)
+    }
+
+    /// The same by a program that calls itself `agent`, after which the fields that it writes are said to be managed.
+    pub fn call_by(
+        &self,
+        (agent, user): (&str, &User),
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let mut headers = vec![("user-agent".to_owned(), user.name.replace('/', "-"))];
+        let mut headers = vec![("user-agent".to_owned(), agent.to_owned())];
         if !content_type.is_empty() {
             headers.push(("content-type".to_owned(), content_type.to_owned()));
         }
@@ -216,19 +288,23 @@ impl ApiServer {
         self.core().state.tokens.insert(token.to_owned(), user);
     }
 
-    /// A bearer token of a ServiceAccount.
+    /// A bearer token of a ServiceAccount: signed and good for a year if the account is there, else one that stands
+    /// for whoever will have this name.
     pub fn token_for(&self, namespace: &str, service_account: &str) -> String {
+        let now = self.0.clock.now();
         let mut core = self.core();
-        let token = format!("sa-{namespace}-{service_account}-{}", core.uid());
-        let mut identity = User::service_account(namespace, service_account);
-        if let Some(account) = core.stored(
-            crate::names::SERVICE_ACCOUNTS,
-            &Key::new(namespace, service_account),
-        ) {
-            manifest::object::uid(&account).clone_into(&mut identity.uid);
+        if let Some(token) = registry::long_lived(&mut core, now, namespace, service_account) {
+            return token;
         }
+        let token = format!("sa-{namespace}-{service_account}-{}", core.uid());
+        let identity = User::service_account(namespace, service_account);
         core.state.tokens.insert(token.clone(), identity);
         token
+    }
+
+    /// Names who issues tokens, for clusters whose issuer the world outside looks up.
+    pub fn set_issuer(&self, issuer: &str) {
+        issuer.clone_into(&mut self.core().issuer);
     }
 }
 
@@ -238,29 +314,4 @@ impl std::fmt::Debug for ApiServer {
             .field("revision", &self.resource_version())
             .finish()
     }
-}
-
-/// The identity behind an `Authorization` header; `None` if it is wrong.
-pub(crate) fn authenticate(core: &Core, header: Option<&str>) -> Option<User> {
-    let Some(header) = header else {
-        return Some(User::anonymous());
-    };
-    let Some(token) = header
-        .strip_prefix("Bearer ")
-        .or_else(|| header.strip_prefix("bearer "))
-    else {
-        // Other schemes are not understood: the request stays without an identity.
-        return Some(User::anonymous());
-    };
-    let user = core.state.tokens.get(token.trim())?.clone();
-    if let Some((namespace, name)) = user::parse_service_account(&user.name)
-        && !user.uid.is_empty()
-    {
-        // The token of a ServiceAccount dies with it.
-        let account = core.stored(crate::names::SERVICE_ACCOUNTS, &Key::new(namespace, name))?;
-        if manifest::object::uid(&account) != user.uid {
-            return None;
-        }
-    }
-    Some(user)
 }

@@ -61,15 +61,18 @@ impl ApiServer {
         }
     }
 
-    /// Answers one request whose body has been read.
+    /// Answers one request whose body has been read; no webhook is called.
     pub fn handle(&self, request: Request<Bytes>, user: Option<&User>) -> Response<ResponseBody> {
-        self.answer(&incoming(request), user)
+        let request = incoming(request);
+        let concerned = self.is_concerned(&request, user);
+        self.respond(self.serve(&request, user), concerned)
     }
 
-    /// Answers one request; a watch of a user whom faults concern listens for them.
-    pub(crate) fn answer(&self, incoming: &Incoming, user: Option<&User>) -> Response<ResponseBody> {
-        let concerned = self.is_concerned(incoming, user);
-        self.respond(self.serve(incoming, user), concerned)
+    /// Answers one request, webhooks asked; a watch of a user whom faults concern listens for them.
+    pub(crate) async fn answer(&self, request: &Incoming, user: Option<&User>) -> Response<ResponseBody> {
+        let concerned = self.is_concerned(request, user);
+        let reply = self.serve_asking(request, user).await;
+        self.respond(reply, concerned)
     }
 
     pub(crate) fn respond(&self, reply: Reply, concerned: bool) -> Response<ResponseBody> {
@@ -151,18 +154,21 @@ struct Watch {
     server: ApiServer,
     playing: Playing,
     revisions: tokio::sync::watch::Receiver<(u64, u64)>,
+    /// Hears of faults.
     ear: Option<Ear>,
     epoch: u64,
     opened: Timestamp,
     /// Wakes when something is due.
-    timer: Option<(Duration, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    timer: Option<(Duration, Timer)>,
 }
+
+type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Watch {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(line) = self.event() {
-                return Some(line);
+            if let Some(event) = self.event() {
+                return Some(line(&event));
             }
             if self.playing.is_over() {
                 return None;
@@ -171,8 +177,8 @@ impl Watch {
             if self.playing.is_over() {
                 continue;
             }
-            if let Some(line) = self.event() {
-                return Some(line);
+            if let Some(event) = self.event() {
+                return Some(line(&event));
             }
             let due = self.playing.due();
             if self.timer.as_ref().is_none_or(|(known, _)| *known != due) {
@@ -183,8 +189,9 @@ impl Watch {
             let Some((_, timer)) = &mut self.timer else {
                 continue;
             };
+            let ear = &mut self.ear;
             let broken = async {
-                match &mut self.ear {
+                match ear {
                     Some(ear) => ear.broken().await,
                     None => pending().await,
                 }
@@ -201,24 +208,27 @@ impl Watch {
         }
     }
 
+    /// The next event that gets through.
+    fn event(&mut self) -> Option<Value> {
+        loop {
+            let event = self.playing.next(self.server.clock().now())?;
+            let progress = event["type"] == "BOOKMARK"
+                && event
+                    .pointer("/object/metadata/annotations/k8s.io~1initial-events-end")
+                    .is_none();
+            if !(progress && self.ear.as_ref().is_some_and(Ear::is_starved)) {
+                return Some(event);
+            }
+        }
+    }
+
     /// The connection breaks: half of an event may still get through.
     fn cut(&mut self) -> Option<Bytes> {
         self.look();
-        self.playing.end();
-        let first = self.playing.next().map(|event| line(&event));
-        while self.playing.next().is_some() {}
-        first.map(|line| line.slice(..line.len() / 2))
-    }
-
-    /// The next event that gets through.
-    fn event(&mut self) -> Option<Bytes> {
-        let starved = self.ear.as_ref().is_some_and(Ear::is_starved);
-        let progress = |event: &Value| {
-            event["type"] == "BOOKMARK" && event.pointer("/object/metadata/annotations").is_none()
-        };
-        std::iter::from_fn(|| self.playing.next())
-            .find(|event| !(starved && progress(event)))
-            .map(|event| line(&event))
+        let first = self.playing.next(self.server.clock().now());
+        self.playing.break_off();
+        let first = line(&first?);
+        Some(first.slice(..first.len() / 2))
     }
 
     fn passed(&self) -> Duration {
@@ -239,7 +249,26 @@ impl Watch {
     }
 }
 
-/// A request as the core reads it.
+fn line(event: &Value) -> Bytes {
+    let mut bytes = crate::encode::json(event);
+    if bytes.last() != Some(&b'\n') {
+        bytes.push(b'\n');
+    }
+    Bytes::from(bytes)
+}
+
+fn build(code: u16, media: &str, body: ResponseBody) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if !media.is_empty()
+        && let Ok(media) = HeaderValue::from_str(media)
+    {
+        response.headers_mut().insert(header::CONTENT_TYPE, media);
+    }
+    response
+}
+
+/// A request in the form the core knows.
 fn incoming(request: Request<Bytes>) -> Incoming {
     let (parts, body) = request.into_parts();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -254,23 +283,6 @@ fn incoming(request: Request<Bytes>) -> Incoming {
             .collect(),
         body,
     }
-}
-
-fn line(event: &Value) -> Bytes {
-    let mut bytes = crate::encode::json(event);
-    if bytes.last() != Some(&b'\n') {
-        bytes.push(b'\n');
-    }
-    Bytes::from(bytes)
-}
-
-fn build(code: u16, media: &str, body: ResponseBody) -> Response<ResponseBody> {
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if let Ok(media) = HeaderValue::from_str(media) {
-        response.headers_mut().insert(header::CONTENT_TYPE, media);
-    }
-    response
 }
 
 fn with_warnings(mut response: Response<ResponseBody>, warnings: &[String]) -> Response<ResponseBody> {

@@ -98,6 +98,17 @@ pub(crate) fn put(members: &mut Map<String, Value>, key: &str, value: Option<Val
     };
 }
 
+/// What a changed object says about the time of the change.
+pub(crate) fn stamp(resource: &Resource, new: &mut Value, old: &Value, now: &str) {
+    if !resource.is("", "persistentvolumes") || new.pointer("/status/phase") == old.pointer("/status/phase") {
+        return;
+    }
+    let status = manifest::object::map_at(new, &["status"]);
+    if status.get("lastPhaseTransitionTime").is_none_or(Value::is_null) {
+        status.insert("lastPhaseTransitionTime".into(), now.into());
+    }
+}
+
 /// Everything wrong with an object.
 pub(crate) fn validate(
     resource: &Resource,
@@ -125,12 +136,7 @@ pub(crate) fn validate(
         })
         .collect();
     if resource.is("apiextensions.k8s.io", "customresourcedefinitions") && subresource.is_empty() {
-        let known = old.is_some_and(|old| old.pointer("/spec/versions") == new.pointer("/spec/versions"));
-        causes.extend(if known {
-            Vec::new()
-        } else {
-            custom::check_definition(new)
-        });
+        causes.extend(custom::check_definition(new, old));
     }
     if let Model::Custom(_, version) = &resource.model {
         let types = type_causes(resource, new);
@@ -190,9 +196,16 @@ const CUSTOM_CLUSTER: Kind = Kind {
 
 /// Warnings about an accepted object.
 pub(crate) fn warnings(resource: &Resource, new: &Value, old: Option<&Value>) -> Vec<String> {
-    resource
+    let mut warnings = resource
         .kind_model()
-        .map_or_else(Vec::new, |kind| kinds::warnings(kind, new, old))
+        .map_or_else(Vec::new, |kind| kinds::warnings(kind, new, old));
+    if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
+        warnings.extend(custom::definition_warnings(new, old));
+    }
+    if resource.is_custom() {
+        warnings.extend(custom::finalizer_warnings(new, old));
+    }
+    warnings
 }
 
 /// The warning that every request to a deprecated version gets.
@@ -223,6 +236,8 @@ pub(crate) fn storage_prefix(group: &str, resource: &str) -> String {
         ("", "replicationcontrollers") => "controllers".to_owned(),
         ("networking.k8s.io", "ingresses") => "ingress".to_owned(),
         ("policy", "poddisruptionbudgets") => "poddisruptionbudgets".to_owned(),
+        // Servers behind the main one keep the group in their keys.
+        ("apiextensions.k8s.io" | "apiregistration.k8s.io", resource) => format!("{group}/{resource}"),
         (group, resource) if group.is_empty() || !group.contains('.') || group.ends_with(".k8s.io") => {
             resource.to_owned()
         }

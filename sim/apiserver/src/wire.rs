@@ -1,7 +1,9 @@
-//! JSON and YAML bodies.
+//! JSON, YAML and protobuf bodies.
 
 use kube_schema::Document;
 use serde_json::Value;
+
+use crate::failure::{Failure, Outcome};
 
 /// A document and what its reader noticed about repeated keys.
 pub(crate) struct Body {
@@ -34,6 +36,20 @@ pub(crate) fn yaml(bytes: &[u8]) -> Result<Body, String> {
         document: Document::from_value(&value),
         notes,
     })
+}
+
+/// Reads Kubernetes' protobuf.
+pub(crate) fn protobuf(bytes: &[u8]) -> Outcome<Result<Body, String>> {
+    match kube_protobuf::decode(bytes) {
+        Ok(value) => Ok(Ok(Body {
+            document: Document::from_value(&value),
+            notes: Vec::new(),
+        })),
+        Err(error @ kube_protobuf::Error::Kind { .. }) => Err(Failure::bad_request(format!(
+            "{error} in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\""
+        ))),
+        Err(error) => Ok(Err(error.to_string())),
+    }
 }
 
 /// What Go's decoder calls the type of a JSON value.

@@ -102,6 +102,13 @@ pub(crate) fn library(
                 Range { min: 0, max: own.max },
             )
         }
+        _ => values(function, overload, args, first),
+    }
+}
+
+/// Functions of addresses, quantities, versions and formats.
+fn values(function: &str, overload: &str, args: &[Node], first: Option<Range>) -> Option<Price> {
+    match function {
         "ip" if overload == "cidr_ip" => cost(Range::ONE),
         "cidr" | "isIP" | "isCIDR" | "ip" | "quantity" | "isQuantity" | "semver" | "isSemver" => {
             cost(first?.scaled(LETTER))

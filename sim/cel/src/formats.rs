@@ -35,7 +35,6 @@ const NAME: &str = "name part must consist of alphanumeric characters, '-', '_' 
 
 macro_rules! patterns {
     ($($name:ident = $text:literal;)*) => { $(
-        #[expect(clippy::expect_used, reason = "a literal of this file")]
         static $name: LazyLock<Regex> = LazyLock::new(|| Regex::new($text).expect("a literal pattern"));
     )* };
 }

@@ -25,14 +25,21 @@ fn place(source: &str, at: usize) -> (usize, usize, &str) {
 /// All findings as one text, in order of place.
 pub(crate) fn display(source: &str, mut issues: Vec<Issue>) -> String {
     issues.sort_by_key(|issue| issue.at);
-    issues.dedup();
     let shown: Vec<String> = issues
         .iter()
         .map(|issue| {
             let (line, column, text) = place(source, issue.at);
-            let dots = ".".repeat(column);
+            let text = text.replace('\t', " ");
+            let wide = |letter: char| letter.len_utf8() > 1;
+            let mark = |letter: char| if wide(letter) { '\u{ff0e}' } else { '.' };
+            let dots: String = text.chars().take(column).map(mark).collect();
+            let caret = if text.chars().nth(column).is_some_and(wide) {
+                '\u{ff3e}'
+            } else {
+                '^'
+            };
             format!(
-                "ERROR: <input>:{}:{}: {}\n | {text}\n | {dots}^",
+                "ERROR: <input>:{}:{}: {}\n | {text}\n | {dots}{caret}",
                 line + 1,
                 column + 1,
                 issue.text

@@ -1,7 +1,5 @@
 //! Tokens to a tree, in the words of the genuine parser where it refuses.
 
-use std::sync::Arc;
-
 use crate::{
     ast::{Call, Element, Entry, Expr, Kind, Literal, Select},
     issue::Issue,
@@ -60,6 +58,7 @@ pub(crate) fn parse(source: &str) -> Result<Expr, Vec<Issue>> {
     }
     let (tokens, issues) = tokens(source);
     let mut parser = Parser {
+        letters: source.chars().collect(),
         tokens,
         at: 0,
         issues,
@@ -91,6 +90,7 @@ pub(crate) fn parse(source: &str) -> Result<Expr, Vec<Issue>> {
 }
 
 pub(crate) struct Parser {
+    letters: Vec<char>,
     tokens: Vec<Token>,
     at: usize,
     issues: Vec<Issue>,
@@ -268,9 +268,13 @@ impl Parser {
                 let optional = self.accept("?").is_some();
                 let name = self.take();
                 let Lexeme::Ident(field) = name.lexeme else {
+                    let end = name.lexeme == Lexeme::End;
+                    let blank = self.letters.get(at + 1).is_some_and(|letter| *letter == ' ');
+                    let gap = if blank { " " } else { "" };
+                    let shown = if end { "" } else { name.text.as_str() };
                     self.issue(
                         name.at,
-                        format!("Syntax error: no viable alternative at input '.{}'", name.text),
+                        format!("Syntax error: no viable alternative at input '.{gap}{shown}'"),
                     );
                     return expr;
                 };
@@ -312,8 +316,16 @@ impl Parser {
     }
 
     fn message(&mut self) {
-        while !self.is("}") && self.peek().lexeme != Lexeme::End && self.issues.is_empty() {
-            self.take();
+        while !self.is("}") && self.issues.is_empty() {
+            let name = self.take();
+            if !matches!(name.lexeme, Lexeme::Ident(_)) {
+                let text = format!(
+                    "Syntax error: mismatched input '{}' expecting {{'}}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}}",
+                    name.text
+                );
+                self.issue(name.at, text);
+                return;
+            }
             self.expect(":");
             self.expression();
             if self.accept(",").is_none() {
@@ -366,22 +378,10 @@ impl Parser {
                 let entries = self.entries();
                 self.node(token.at, Kind::Map(entries))
             }
-            Lexeme::Sign("true" | "false") => {
-                self.take();
-                self.node(token.at, Kind::Literal(Literal::Bool(token.text == "true")))
-            }
-            Lexeme::Sign("null") => {
-                self.take();
-                self.node(token.at, Kind::Literal(Literal::Null))
-            }
-            Lexeme::String(text) => {
-                self.take();
-                self.node(token.at, Kind::Literal(Literal::String(text.into())))
-            }
-            Lexeme::Bytes(bytes) => {
-                self.take();
-                self.node(token.at, Kind::Literal(Literal::Bytes(bytes.into())))
-            }
+            Lexeme::Sign("true" | "false") => self.literal(Literal::Bool(token.text == "true")),
+            Lexeme::Sign("null") => self.literal(Literal::Null),
+            Lexeme::String(text) => self.literal(Literal::String(text.into())),
+            Lexeme::Bytes(bytes) => self.literal(Literal::Bytes(bytes.into())),
             Lexeme::Int(_) | Lexeme::Uint(_) | Lexeme::Float(_) => self.number(token.at, ""),
             Lexeme::Sign(_) | Lexeme::End => {
                 self.issue(
@@ -394,6 +394,11 @@ impl Parser {
                 self.node(token.at, Kind::Broken)
             }
         }
+    }
+
+    fn literal(&mut self, literal: Literal) -> Expr {
+        let at = self.take().at;
+        self.node(at, Kind::Literal(literal))
     }
 
     fn name(&mut self, at: usize, name: &str) -> Expr {
@@ -472,8 +477,7 @@ impl Parser {
     }
 
     pub(crate) fn ident(&mut self, at: usize, name: &str) -> Expr {
-        let name: Arc<str> = name.into();
-        self.node(at, Kind::Ident(name))
+        self.node(at, Kind::Ident(name.into()))
     }
 }
 

@@ -48,6 +48,7 @@ fn literal(call: &Call, issues: &mut Vec<Issue>) {
 
 fn aggregates(checked: &Checked, expr: &Expr, exempt: bool, issues: &mut Vec<Issue>) {
     let mixed = |parts: &mut dyn Iterator<Item = (&Expr, bool)>| {
+        let mut found = Vec::new();
         let mut first: Option<Type> = None;
         for (part, optional) in parts {
             let own = match checked.of(part) {
@@ -57,7 +58,7 @@ fn aggregates(checked: &Checked, expr: &Expr, exempt: bool, issues: &mut Vec<Iss
             match &first {
                 None => first = Some(own),
                 Some(before) if *before != own => {
-                    return Some(Issue {
+                    found.push(Issue {
                         at: part.at,
                         text: format!("expected type '{before}' but found '{own}'"),
                     });
@@ -65,14 +66,14 @@ fn aggregates(checked: &Checked, expr: &Expr, exempt: bool, issues: &mut Vec<Iss
                 Some(_) => {}
             }
         }
-        None
+        found
     };
     match &expr.kind {
         Kind::List(elements) => {
             if !exempt {
-                issues.extend(mixed(
-                    &mut elements.iter().map(|element| (&element.value, element.optional)),
-                ));
+                let parts = elements.iter().map(|element| (&element.value, element.optional));
+                // Of a list only the first that differs is named.
+                issues.extend(mixed(&mut { parts }).into_iter().take(1));
             }
             elements
                 .iter()

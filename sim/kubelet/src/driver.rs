@@ -6,18 +6,22 @@ use std::{
     time::Duration,
 };
 
-use apiserver::{ApiServer, Change, Changes, User};
+use apiserver::{ApiServer, Change, ChangeKind, Changes};
 use jiff::{SignedDuration, Timestamp};
 use manifest::object;
 use serde_json::Value;
 
 use crate::{
-    Config, Control,
-    actor::{Actor, DEPLOYMENTS, JOBS, NODES, PODS, REPLICA_SETS, Resource, SERVICES, STATEFUL_SETS},
-    deployment, job, node, owned,
-    pod::{self, Delays, Hands, Local},
-    process::{self, Exit, Processes},
-    replicaset, service, statefulset,
+    Config, Control, Parts,
+    limits::LOOKS_PER_INSTANT,
+    machines::Machines,
+    manager::Manager,
+    owned,
+    resources::{
+        AUTOSCALERS, BUDGETS, CLAIMS, CLASSES, CRON_JOBS, DAEMON_SETS, DEPLOYMENTS, ENDPOINTS, EVENTS,
+        INGRESSES, JOBS, NODES, PODS, QUOTAS, REPLICA_SETS, Resource, SECRETS, SERVICES, STATEFUL_SETS,
+        VOLUMES,
+    },
 };
 
 /// When an object wants to be looked at again, if nothing changes before.
@@ -25,102 +29,188 @@ use crate::{
 pub(crate) enum Again {
     Never,
     After(Duration),
-    /// After a failure: one second, doubled with each failure in a row.
+    /// After a failure: some milliseconds, doubled with each failure in a row.
     Backoff,
 }
 
-const KINDS: [Resource; 6] = [DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, JOBS, PODS, SERVICES];
+impl Again {
+    /// The same, or earlier.
+    pub(crate) fn sooner(self, wait: Duration) -> Self {
+        match self {
+            Self::After(known) => Self::After(known.min(wait)),
+            _ => Self::After(wait),
+        }
+    }
+
+    /// A failure, unless something else is to be waited for.
+    pub(crate) fn or_backoff(self) -> Self {
+        match self {
+            Self::Never => Self::Backoff,
+            other => other,
+        }
+    }
+}
+
+/// The first wait after a failure, and the longest, as in the genuine queues.
+const FIRST_BACKOFF: Duration = Duration::from_millis(5);
+const MOST_BACKOFF: Duration = Duration::from_secs(1000);
+
+/// Changes of a Job's pods, and of its status, are looked at together after this.
+const JOB_BATCH: Duration = Duration::from_secs(1);
+
+/// The wait of an object that finds no rest.
+const REST: Duration = Duration::from_secs(1);
+
+/// The kinds that are looked at; the first of equal names wins.
+const KINDS: [Resource; 18] = [
+    DEPLOYMENTS,
+    REPLICA_SETS,
+    STATEFUL_SETS,
+    DAEMON_SETS,
+    JOBS,
+    CRON_JOBS,
+    PODS,
+    NODES,
+    SERVICES,
+    ENDPOINTS,
+    INGRESSES,
+    CLAIMS,
+    VOLUMES,
+    CLASSES,
+    QUOTAS,
+    SECRETS,
+    BUDGETS,
+    AUTOSCALERS,
+];
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    resource: Resource,
-    namespace: String,
-    name: String,
+pub(crate) struct Key {
+    pub(crate) resource: Resource,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+impl Key {
+    pub(crate) fn of(resource: Resource, item: &Value) -> Self {
+        Self {
+            resource,
+            namespace: object::namespace(item).to_owned(),
+            name: object::name(item).to_owned(),
+        }
+    }
+}
+
+/// What waits to be looked at, now or later.
+#[derive(Debug, Default)]
+struct Queue {
+    ready: BTreeSet<Key>,
+    timers: BTreeSet<(Timestamp, Key)>,
+    failures: BTreeMap<Key, u32>,
+}
+
+impl Queue {
+    fn fire(&mut self, now: Timestamp) {
+        while let Some((at, _)) = self.timers.first() {
+            if *at > now {
+                break;
+            }
+            if let Some((_, key)) = self.timers.pop_first() {
+                self.ready.insert(key);
+            }
+        }
+    }
+
+    /// Looks at an object at `at`, or earlier if that is planned already.
+    fn at(&mut self, key: &Key, at: Timestamp) {
+        let planned = self
+            .timers
+            .iter()
+            .find(|(_, other)| other == key)
+            .map(|(at, _)| *at);
+        if planned.is_some_and(|planned| planned <= at) {
+            return;
+        }
+        self.timers.retain(|(_, other)| other != key);
+        self.timers.insert((at, key.clone()));
+    }
+
+    fn again(&mut self, key: &Key, again: Again, now: Timestamp) {
+        let wait = match again {
+            Again::Never => {
+                self.failures.remove(key);
+                return;
+            }
+            Again::After(wait) => {
+                self.failures.remove(key);
+                wait
+            }
+            Again::Backoff => {
+                let failures = self.failures.entry(key.clone()).or_default();
+                let wait = FIRST_BACKOFF.saturating_mul(1 << (*failures).min(20));
+                *failures += 1;
+                wait.min(MOST_BACKOFF)
+            }
+        };
+        let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+        self.at(key, now.checked_add(wait).unwrap_or(Timestamp::MAX));
+    }
+
+    fn forget(&mut self, key: &Key) {
+        self.timers.retain(|(_, other)| other != key);
+        self.failures.remove(key);
+    }
 }
 
 pub(crate) struct Driver {
     api: ApiServer,
     config: Config,
     changes: Changes,
-    queue: BTreeSet<Key>,
-    timers: BTreeSet<(Timestamp, Key)>,
-    failures: BTreeMap<Key, u32>,
-    actors: BTreeMap<Resource, Actor>,
-    hands: Hands,
-    pods: BTreeMap<String, (Key, Local)>,
-    processes: Processes,
-    addresses: u32,
+    queue: Queue,
+    manager: Option<Manager>,
+    machines: Option<Machines>,
+    /// How often each object was looked at in the present instant.
+    looks: (Timestamp, BTreeMap<Key, u32>),
+    /// Generations of Jobs as last seen: only a new one is looked at without delay.
+    generations: BTreeMap<Key, i64>,
 }
 
 impl Driver {
-    pub(crate) fn new(api: ApiServer, config: Config) -> Self {
-        let clock = config.clock;
-        let actors = [
-            (DEPLOYMENTS, "deployment-controller"),
-            (REPLICA_SETS, "replicaset-controller"),
-            (STATEFUL_SETS, "statefulset-controller"),
-            (JOBS, "job-controller"),
-            (SERVICES, "service-controller"),
-        ]
-        .into_iter()
-        .map(|(resource, name)| (resource, Actor::controller(&api, clock, name)))
-        .collect();
-        let user = |name: &str, group: Option<&str>| {
-            let groups = group
-                .into_iter()
-                .chain(["system:authenticated"])
-                .map(str::to_owned)
-                .collect();
-            User {
-                name: name.to_owned(),
-                groups,
-                ..User::default()
-            }
-        };
-        let scheduler = Actor::named(
-            &api,
-            clock,
-            user("system:kube-scheduler", None),
-            "default-scheduler",
-        );
-        let node_user = user(&format!("system:node:{}", node::NAME), Some("system:nodes"));
-        let kubelet = Actor::named(&api, clock, node_user, "kubelet");
+    pub(crate) fn new(api: ApiServer, config: Config, parts: Parts) -> Self {
+        let recorder = Arc::default();
         Self {
             changes: api.changes(),
+            manager: parts.controllers.then(|| Manager::new(&api, &config, &recorder)),
+            machines: parts.nodes.then(|| Machines::new(&api, &config, &recorder)),
             api,
             config,
-            queue: BTreeSet::new(),
-            timers: BTreeSet::new(),
-            failures: BTreeMap::new(),
-            actors,
-            hands: Hands { scheduler, kubelet },
-            pods: BTreeMap::new(),
-            processes: Processes::default(),
-            addresses: 0,
+            queue: Queue::default(),
+            looks: (Timestamp::UNIX_EPOCH, BTreeMap::new()),
+            generations: BTreeMap::new(),
         }
     }
 
     pub(crate) async fn run(mut self) {
-        // A node that registered before stays as it is.
-        let _ = self
-            .hands
-            .kubelet
-            .create(NODES, "", &node::object(&self.hands.kubelet.now()));
+        if let Some(machines) = &mut self.machines {
+            machines.register();
+        }
         for resource in KINDS {
             for item in self.api.list(&resource.gvr(), None) {
-                self.enqueue(resource, object::namespace(&item), object::name(&item));
+                self.queue.ready.insert(Key::of(resource, &item));
             }
         }
+        let behaviours = self.config.behaviours.clone();
+        let mut seen = behaviours.watch();
+        let control = self.config.control.clone();
         loop {
-            self.fire_timers();
+            self.queue.fire(self.config.clock.now());
             while let Some(change) = self.changes.try_next() {
                 self.take(&change);
             }
-            if let Some(key) = self.queue.pop_first() {
+            if let Some(key) = self.queue.ready.pop_first() {
                 self.reconcile(&key);
                 continue;
             }
-            let deadline = self.timers.first().map(|(at, _)| *at);
+            let deadline = self.queue.timers.first().map(|(at, _)| *at);
             let clock = self.config.clock;
             let timer = async move {
                 match deadline {
@@ -135,36 +225,36 @@ impl Driver {
             tokio::select! {
                 biased;
                 change = self.changes.next() => self.take(&change),
-                (uid, code) = self.processes.next_exit() => self.exited(&uid, code),
-                uid = health_change(self.config.control.as_deref()) => self.enqueue_pod(&uid),
+                key = next_exit(&mut self.machines) => self.queue.ready.extend(key),
+                uid = health_change(control.as_deref()) => {
+                    let key = self.machines.as_ref().and_then(|machines| machines.key_of(&uid));
+                    self.queue.ready.extend(key);
+                }
+                () = behaviours.changed(&mut seen) => self.revise(),
                 () = timer => {}
             }
         }
     }
 
-    fn enqueue(&mut self, resource: Resource, namespace: &str, name: &str) {
-        self.queue.insert(Key {
-            resource,
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        });
-    }
-
-    fn fire_timers(&mut self) {
-        let now = self.config.clock.now();
-        while let Some((at, _)) = self.timers.first() {
-            if *at > now {
-                break;
-            }
-            if let Some((_, key)) = self.timers.pop_first() {
-                self.queue.insert(key);
+    /// Other behaviours are asked for: every pod and node is looked at again.
+    fn revise(&mut self) {
+        for resource in [NODES, PODS] {
+            for item in self.api.list(&resource.gvr(), None) {
+                self.queue.ready.insert(Key::of(resource, &item));
             }
         }
     }
 
-    /// A change concerns the object itself and the workload that controls it.
+    fn now(&self) -> Timestamp {
+        self.config.clock.now()
+    }
+
+    /// A change concerns the object itself, the workload that controls it, and whoever looks at such objects.
     fn take(&mut self, change: &Change) {
         let item = &change.object;
+        if self.manager.is_some() && counts_for_quotas(change) {
+            self.enqueue_all(QUOTAS, object::namespace(item));
+        }
         let Some(resource) = KINDS.into_iter().find(|kind| {
             kind.plural == change.gvr.resource
                 && kind.group == change.gvr.group
@@ -172,209 +262,162 @@ impl Driver {
         }) else {
             return;
         };
-        self.enqueue(resource, object::namespace(item), object::name(item));
+        let key = Key::of(resource, item);
+        if resource == JOBS && !self.is_new_generation(&key, change) {
+            self.batch(&key);
+        } else {
+            self.queue.ready.insert(key);
+        }
         if let Some((kind, name, _)) = owned::controller(item)
             && let Some(owner) = KINDS.into_iter().find(|owner| owner.kind == kind)
         {
-            self.enqueue(owner, object::namespace(item), name);
+            let owner = Key {
+                resource: owner,
+                namespace: object::namespace(item).to_owned(),
+                name: name.to_owned(),
+            };
+            if owner.resource == JOBS {
+                self.batch(&owner);
+            } else {
+                self.queue.ready.insert(owner);
+            }
         }
+        if self.manager.is_some() {
+            self.take_relations(resource, item, change.kind);
+        }
+        if let Some(machines) = &self.machines {
+            self.queue.ready.extend(machines.concerned(resource));
+        }
+    }
+
+    fn is_new_generation(&mut self, key: &Key, change: &Change) -> bool {
+        if change.kind == ChangeKind::Deleted {
+            self.generations.remove(key);
+            return true;
+        }
+        let generation = object::generation(&change.object);
+        self.generations.insert(key.clone(), generation) != Some(generation)
+    }
+
+    fn batch(&mut self, key: &Key) {
+        let batch = SignedDuration::try_from(JOB_BATCH).unwrap_or_default();
+        let at = self.now().checked_add(batch).unwrap_or(Timestamp::MAX);
+        self.queue.at(key, at);
+    }
+
+    fn enqueue_all(&mut self, resource: Resource, namespace: &str) {
+        let namespace = (!namespace.is_empty()).then_some(namespace);
+        for item in self.api.list(&resource.gvr(), namespace) {
+            self.queue.ready.insert(Key::of(resource, &item));
+        }
+    }
+
+    fn take_relations(&mut self, resource: Resource, item: &Value, kind: ChangeKind) {
+        let namespace = object::namespace(item);
+        match resource {
+            PODS => {
+                self.enqueue_all(SERVICES, namespace);
+                self.enqueue_all(BUDGETS, namespace);
+                if owned::controller(item).is_none() {
+                    for owner in [REPLICA_SETS, STATEFUL_SETS, DAEMON_SETS] {
+                        self.enqueue_all(owner, namespace);
+                    }
+                }
+                for volume in owned::list(item, "/spec/volumes") {
+                    let name = owned::text(volume, "/persistentVolumeClaim/claimName");
+                    if !name.is_empty() {
+                        self.queue.ready.insert(Key {
+                            resource: CLAIMS,
+                            namespace: namespace.to_owned(),
+                            name: name.to_owned(),
+                        });
+                    }
+                }
+            }
+            REPLICA_SETS => {
+                if owned::controller(item).is_none() {
+                    self.enqueue_all(DEPLOYMENTS, namespace);
+                }
+                self.enqueue_all(BUDGETS, namespace);
+            }
+            NODES => {
+                self.enqueue_all(DAEMON_SETS, "");
+                if kind == ChangeKind::Deleted {
+                    self.enqueue_all(PODS, "");
+                }
+            }
+            VOLUMES | CLASSES => {
+                self.enqueue_all(CLAIMS, "");
+            }
+            CLAIMS => self.enqueue_all(VOLUMES, ""),
+            JOBS if kind == ChangeKind::Deleted => self.enqueue_all(PODS, namespace),
+            SERVICES => self.queue.ready.extend(
+                self.api
+                    .get(&ENDPOINTS.gvr(), namespace, object::name(item))
+                    .map(|found| Key::of(ENDPOINTS, &found)),
+            ),
+            DEPLOYMENTS => self.enqueue_all(AUTOSCALERS, namespace),
+            _ => {}
+        }
+    }
+
+    /// Whether an object was looked at so often in one instant that someone must be undoing what another does. Time
+    /// has to pass then, so that a virtual clock does not stand still for ever.
+    fn is_restless(&mut self, key: &Key) -> bool {
+        let now = self.now();
+        if self.looks.0 != now {
+            self.looks = (now, BTreeMap::new());
+        }
+        let looks = self.looks.1.entry(key.clone()).or_default();
+        *looks += 1;
+        *looks > LOOKS_PER_INSTANT
     }
 
     fn reconcile(&mut self, key: &Key) {
-        let found = self.api.get(&key.resource.gvr(), &key.namespace, &key.name);
-        let again = match (found, self.actors.get(&key.resource)) {
-            (None, _) => {
-                self.forget(key);
-                Again::Never
+        if self.is_restless(key) {
+            let now = self.now();
+            return self.queue.again(key, Again::After(REST), now);
+        }
+        let Some(item) = self.api.get(&key.resource.gvr(), &key.namespace, &key.name) else {
+            self.queue.forget(key);
+            if let Some(manager) = &mut self.manager {
+                manager.forget(key);
             }
-            (Some(item), Some(actor)) => match key.resource {
-                DEPLOYMENTS => deployment::reconcile(actor, &item),
-                REPLICA_SETS => replicaset::reconcile(actor, &item),
-                STATEFUL_SETS => statefulset::reconcile(actor, &item),
-                JOBS => job::reconcile(actor, &item),
-                _ => service::reconcile(actor, &item),
-            },
-            (Some(item), None) => self.reconcile_pod(key, &item),
-        };
-        self.later(key, again);
-    }
-
-    fn later(&mut self, key: &Key, again: Again) {
-        let wait = match again {
-            Again::Never => {
-                self.failures.remove(key);
-                return;
+            if let Some(machines) = &mut self.machines {
+                machines.forget(key);
             }
-            Again::After(wait) => {
-                self.failures.remove(key);
-                wait
-            }
-            Again::Backoff => {
-                let failures = self.failures.entry(key.clone()).or_default();
-                *failures += 1;
-                Duration::from_secs(1 << (*failures - 1).min(9))
-            }
-        };
-        let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
-        let at = self
-            .config
-            .clock
-            .now()
-            .checked_add(wait)
-            .unwrap_or(Timestamp::MAX);
-        self.timers.retain(|(_, other)| other != key);
-        self.timers.insert((at, key.clone()));
-    }
-
-    /// A pod vanished from the API server without the node's doing.
-    fn forget(&mut self, key: &Key) {
-        if key.resource == PODS {
-            let gone: Vec<String> = self
-                .pods
-                .iter()
-                .filter(|(_, (owner, _))| owner == key)
-                .map(|(uid, _)| uid.clone())
-                .collect();
-            for uid in gone {
-                self.kill(&uid);
-            }
-        }
-        self.timers.retain(|(_, other)| other != key);
-    }
-
-    fn kill(&mut self, uid: &str) {
-        self.pods.remove(uid);
-        self.processes.kill(uid);
-    }
-
-    fn reconcile_pod(&mut self, key: &Key, item: &Arc<Value>) -> Again {
-        let uid = object::uid(item).to_owned();
-        let stale: Vec<String> = self
-            .pods
-            .iter()
-            .filter(|(other, (owner, _))| owner == key && **other != uid)
-            .map(|(other, _)| other.clone())
-            .collect();
-        for other in stale {
-            self.kill(&other);
-        }
-        if !object::deletion_timestamp(item).is_empty() {
-            if self.ends_gracefully(item, &uid) {
-                return Again::Never;
-            }
-            self.kill(&uid);
-            self.hands.kubelet.delete(PODS, item, Some(0));
-            return Again::Never;
-        }
-        if pod::is_over(item) {
-            return Again::Never;
-        }
-        if !pod::is_bound(item) {
-            return pod::schedule(&self.hands, item);
-        }
-        if !self.pods.contains_key(&uid) {
-            self.start(key, item, &uid);
-        }
-        self.restart_if_due(item, &uid);
-        let Some((_, local)) = self.pods.get_mut(&uid) else {
-            return Again::Never;
-        };
-        local.health = self
-            .config
-            .control
-            .as_ref()
-            .and_then(|control| control.health(&uid));
-        let delays = Delays {
-            ready_after: self.config.ready_after,
-            completes_after: self.config.completes_after,
-        };
-        let waits = local
-            .exit
-            .as_ref()
-            .filter(|_| local.running_since.is_none() && pod::restarts_always(item));
-        let restart_in = waits.map(|exit| {
-            let due = Duration::from_secs(process::backoff_seconds(local.restarts));
-            due.saturating_sub(self.config.clock.since(exit.at))
-        });
-        let again = pod::advance(&self.hands, delays, item, local);
-        restart_in.map_or(again, Again::After)
-    }
-
-    /// Whether a process of the pod is on its way out. Its end brings the pod back.
-    fn ends_gracefully(&self, item: &Value, uid: &str) -> bool {
-        let Some(control) = &self.config.control else {
-            return false;
-        };
-        let seconds = item
-            .pointer("/metadata/deletionGracePeriodSeconds")
-            .and_then(Value::as_u64)
-            .unwrap_or_default();
-        control.stop(uid, Duration::from_secs(seconds))
-    }
-
-    fn enqueue_pod(&mut self, uid: &str) {
-        if let Some((key, _)) = self.pods.get(uid) {
-            self.queue.insert(key.clone());
-        }
-    }
-
-    fn start(&mut self, key: &Key, item: &Value, uid: &str) {
-        self.addresses += 1;
-        let [a, b] = self.config.pod_network;
-        let ip = format!("{a}.{b}.{}.{}", self.addresses / 250, self.addresses % 250 + 2);
-        let real = self.launch(item, &ip, uid);
-        let now = self.config.clock.now();
-        let local = Local {
-            ip,
-            running_since: Some(now),
-            restarts: 0,
-            exit: None,
-            real,
-            health: None,
-        };
-        self.pods.insert(uid.to_owned(), (key.clone(), local));
-    }
-
-    fn launch(&mut self, item: &Value, ip: &str, uid: &str) -> bool {
-        let Some(launcher) = &self.config.launcher else {
-            return false;
-        };
-        let Some(process) = pod::start_of(item, ip).and_then(|start| launcher(&start)) else {
-            return false;
-        };
-        self.processes.start(uid, process);
-        true
-    }
-
-    fn exited(&mut self, uid: &str, code: i32) {
-        let at = self.config.clock.now();
-        let Some((key, local)) = self.pods.get_mut(uid) else {
             return;
         };
-        local.running_since = None;
-        local.exit = Some(Exit { code, at });
-        self.queue.insert(key.clone());
+        let mut again = Again::Never;
+        if let Some(manager) = &mut self.manager {
+            again = manager.reconcile(key.resource, &item);
+        }
+        if let Some(machines) = &mut self.machines {
+            let other = machines.reconcile(key, &item);
+            again = match other {
+                Again::After(wait) => again.sooner(wait),
+                Again::Never => again,
+                Again::Backoff => other,
+            };
+        }
+        let now = self.now();
+        self.queue.again(key, again, now);
     }
+}
 
-    fn restart_if_due(&mut self, item: &Value, uid: &str) {
-        let now = self.config.clock.now();
-        let Some((_, local)) = self.pods.get(uid) else {
-            return;
-        };
-        let Some(exit) = local.exit.as_ref().filter(|_| local.running_since.is_none()) else {
-            return;
-        };
-        let due = Duration::from_secs(process::backoff_seconds(local.restarts));
-        if !pod::restarts_always(item) || self.config.clock.since(exit.at) < due {
-            return;
-        }
-        let ip = local.ip.clone();
-        if self.launch(item, &ip, uid)
-            && let Some((_, local)) = self.pods.get_mut(uid)
-        {
-            local.running_since = Some(now);
-            local.restarts += 1;
-        }
+/// Only what comes or goes changes what a quota counts, and pods that end.
+fn counts_for_quotas(change: &Change) -> bool {
+    let resource = change.gvr.resource.as_str();
+    resource != EVENTS.plural
+        && (change.kind != ChangeKind::Modified
+            || matches!(resource, "pods" | "services" | "persistentvolumeclaims"))
+}
+
+/// The pod whose real process ended; waits for ever without nodes.
+async fn next_exit(machines: &mut Option<Machines>) -> Option<Key> {
+    match machines {
+        Some(machines) => machines.next_exit().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,181 +1,218 @@
 //! Jobs run pods until enough have succeeded.
 
+mod finish;
+mod pods;
+mod status;
+
+use std::sync::Arc;
+
 use manifest::object;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    actor::{Actor, EventKind, JOBS, PODS},
+    actor::{Actor, EventKind},
     driver::Again,
-    limits::PODS_PER_PASS,
     owned,
-    replicaset::pod_of,
-    status::{self, Condition},
+    resources::{JOBS, PODS},
 };
 
-pub(crate) fn reconcile(actor: &Actor, job: &Value) -> Again {
-    let over = ["Complete", "Failed"]
-        .iter()
-        .any(|kind| object::condition(job, kind).is_some());
-    if over || !object::deletion_timestamp(job).is_empty() {
+/// Pods of a Job stay until they are counted.
+pub(crate) const TRACKING: &str = "batch.kubernetes.io/job-tracking";
+
+/// How a Job ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Verdict {
+    success: bool,
+    reason: String,
+    message: String,
+}
+
+/// A Job in the course of one look at it.
+struct Look<'a> {
+    actor: &'a Actor,
+    job: Arc<Value>,
+    pods: Vec<Arc<Value>>,
+    /// The status that is being worked out.
+    status: Map<String, Value>,
+    /// Uids of the pods that this look deleted.
+    stopped: Vec<String>,
+}
+
+/// Whether a Job has ended, and when.
+pub(crate) fn finished(job: &Value) -> Option<&Map<String, Value>> {
+    ["Complete", "Failed"].iter().find_map(|kind| {
+        object::condition(job, kind)
+            .filter(|entry| entry.get("status").is_some_and(|status| status == "True"))
+    })
+}
+
+/// Takes a Job one step further; `expiry` deletes finished ones.
+pub(crate) fn reconcile(actor: &Actor, expiry: &Actor, job: &Arc<Value>) -> Again {
+    let mut look = Look {
+        actor,
+        job: Arc::clone(job),
+        pods: owned::claimed(actor, PODS, JOBS, job),
+        status: job
+            .get("status")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default(),
+        stopped: Vec::new(),
+    };
+    if finished(job).is_some() {
+        look.release(|_| true);
+        return look.expire(expiry);
+    }
+    if owned::is_deleting(job) {
+        look.release(|pod| owned::is_gone(pod));
         return Again::Never;
     }
-    let suspended = job.pointer("/spec/suspend") == Some(&Value::Bool(true));
-    let pods = owned::by(&actor.api, PODS, job);
-    let phase = |wanted: &str| {
-        let is = |pod: &&std::sync::Arc<Value>| {
-            pod.pointer("/status/phase").and_then(Value::as_str) == Some(wanted)
+    look.sync()
+}
+
+impl Look<'_> {
+    fn is_suspended(&self) -> bool {
+        self.job.pointer("/spec/suspend") == Some(&Value::Bool(true))
+    }
+
+    fn is_indexed(&self) -> bool {
+        owned::text(&self.job, "/spec/completionMode") == "Indexed"
+    }
+
+    fn parallelism(&self) -> usize {
+        owned::spec_count(&self.job, "parallelism", 1)
+    }
+
+    fn completions(&self) -> Option<usize> {
+        owned::number(&self.job, "/spec/completions")
+    }
+
+    /// Whether a pod on its way out is not replaced before it has ended.
+    fn waits_for_end(&self) -> bool {
+        owned::text(&self.job, "/spec/podReplacementPolicy") == "Failed"
+            || self.job.pointer("/spec/podFailurePolicy").is_some()
+    }
+
+    fn active(&self) -> Vec<Arc<Value>> {
+        let living = |pod: &&Arc<Value>| !owned::is_gone(pod);
+        self.pods.iter().filter(living).cloned().collect()
+    }
+
+    /// Pods on their way out, those among them that were deleted just now.
+    fn terminating(&self) -> usize {
+        let going = |pod: &&Arc<Value>| {
+            owned::is_deleting(pod)
+                && !owned::is_over(pod)
+                && !self.stopped.iter().any(|uid| uid == object::uid(pod))
         };
-        pods.iter().filter(is).count()
-    };
-    let (succeeded, failed) = (phase("Succeeded"), phase("Failed"));
-    let completions = owned::spec_count(job, "completions", 1);
-    let active = pods.iter().filter(|pod| !owned::is_gone(pod)).count();
-    let exhausted = failed > owned::spec_count(job, "backoffLimit", 6);
-    let mut refused = false;
-    if suspended || exhausted {
-        for pod in pods.iter().filter(|pod| !owned::is_gone(pod)) {
-            actor.delete(PODS, pod, None);
-        }
-    } else {
-        let wanted = owned::spec_count(job, "parallelism", 1).min(completions.saturating_sub(succeeded));
-        for _ in 0..wanted.saturating_sub(active).min(PODS_PER_PASS) {
-            refused |= !create(actor, job);
-        }
+        self.pods.iter().filter(going).count() + self.stopped.len()
     }
-    let verdict = if exhausted {
-        Some((
-            "Failed",
-            "BackoffLimitExceeded",
-            "Job has reached the specified backoff limit",
-        ))
-    } else if succeeded >= completions {
-        Some((
-            "Complete",
-            "CompletionsReached",
-            "Reached expected number of succeeded pods",
-        ))
-    } else {
-        None
-    };
-    write_status(actor, job, verdict, suspended);
-    if refused { Again::Backoff } else { Again::Never }
-}
 
-fn create(actor: &Actor, job: &Value) -> bool {
-    let pod = pod_of(
-        job,
-        json!({"generateName": format!("{}-", object::name(job))}),
-        JOBS,
-    );
-    match actor.create(PODS, object::namespace(job), &pod) {
-        Ok(pod) => {
-            let text = format!("Created pod: {}", object::name(&pod));
-            actor.event(JOBS, job, EventKind::Normal, "SuccessfulCreate", &text);
-            true
-        }
-        Err(refused) => {
-            let text = format!("Error creating: {}", refused.message);
-            actor.event(JOBS, job, EventKind::Warning, "FailedCreate", &text);
-            false
+    /// Whether a pod counts as failed.
+    fn has_failed(&self, pod: &Value) -> bool {
+        match owned::phase(pod) {
+            "Failed" => !self.is_ignored(pod),
+            "Succeeded" => false,
+            _ => owned::is_deleting(pod) && !self.waits_for_end(),
         }
     }
-}
 
-fn write_status(actor: &Actor, job: &Value, verdict: Option<(&str, &str, &str)>, suspended: bool) {
-    let Some(job) = actor
-        .api
-        .get(&JOBS.gvr(), object::namespace(job), object::name(job))
-    else {
-        return;
-    };
-    let pods = owned::by(&actor.api, PODS, &job);
-    let phase = |wanted: &str| {
-        let is = |pod: &&std::sync::Arc<Value>| {
-            pod.pointer("/status/phase").and_then(Value::as_str) == Some(wanted)
-        };
-        pods.iter().filter(is).count()
-    };
-    let active: Vec<_> = pods.iter().filter(|pod| !owned::is_gone(pod)).collect();
-    let mut next = Map::new();
-    let now = actor.now();
-    status::count(&mut next, "active", active.len());
-    status::count(&mut next, "succeeded", phase("Succeeded"));
-    status::count(&mut next, "failed", phase("Failed"));
-    next.insert(
-        "ready".to_owned(),
-        json!(active.iter().filter(|pod| owned::is_ready(pod)).count()),
-    );
-    next.insert("terminating".to_owned(), json!(0));
-    next.insert("uncountedTerminatedPods".to_owned(), json!({}));
-    if !suspended {
-        let start = job
-            .pointer("/status/startTime")
-            .cloned()
-            .unwrap_or_else(|| json!(now));
-        next.insert("startTime".to_owned(), start);
+    fn count(&self, key: &str) -> usize {
+        self.status
+            .get(key)
+            .and_then(Value::as_u64)
+            .and_then(|number| usize::try_from(number).ok())
+            .unwrap_or_default()
     }
-    let conditions = conditions(&job, verdict, suspended, &now);
-    if let Some((kind, ..)) = verdict {
-        if kind == "Complete" {
-            next.insert("completionTime".to_owned(), json!(now));
-        }
-        next.remove("active");
-    }
-    if !conditions.is_empty() {
-        next.insert("conditions".to_owned(), Value::Array(conditions));
-    }
-    actor.set_status(JOBS, &job, Value::Object(next));
-}
 
-fn conditions(job: &Value, verdict: Option<(&str, &str, &str)>, suspended: bool, now: &str) -> Vec<Value> {
-    let mut list = status::conditions(job);
-    let was_suspended = object::condition(job, "Suspended").is_some();
-    if suspended || was_suspended {
-        let (reason, message) = if suspended {
-            ("JobSuspended", "Job suspended")
+    fn add(&mut self, key: &str, more: usize) {
+        let sum = self.count(key) + more;
+        if sum > 0 {
+            self.status.insert(key.to_owned(), json!(sum));
+        }
+    }
+
+    fn sync(&mut self) -> Again {
+        let now = self.actor.now();
+        if !self.is_suspended() && !self.status.contains_key("startTime") {
+            self.status.insert("startTime".to_owned(), json!(now));
+        }
+        let succeeded = self.count("succeeded") + self.untracked_count(true);
+        let failed = self.count("failed") + self.untracked_count(false);
+        let mut verdict = self.verdict(failed);
+        let mut again = Again::Never;
+        let mut refused = false;
+        if verdict.is_some() {
+            self.stop(self.active(), true);
         } else {
-            ("JobResumed", "Job resumed")
-        };
-        let kind = "Suspended";
-        let status = suspended;
-        status::set(
-            &mut list,
-            &Condition {
-                kind,
-                status,
-                reason,
-                message,
-            },
-            now,
-            false,
-        );
-    }
-    let Some((kind, reason, message)) = verdict else {
-        return list;
-    };
-    let before = if kind == "Complete" {
-        "SuccessCriteriaMet"
-    } else {
-        "FailureTarget"
-    };
-    for kind in [before, kind] {
-        let status = true;
-        status::set(
-            &mut list,
-            &Condition {
-                kind,
-                status,
-                reason,
-                message,
-            },
-            now,
-            false,
-        );
-    }
-    for entry in &mut list {
-        if let Some(time) = entry.get("lastTransitionTime").cloned() {
-            entry["lastProbeTime"] = time;
+            match self.manage(succeeded) {
+                Ok(wait) => again = wait,
+                Err(()) => refused = true,
+            }
+            if self.is_done(succeeded) {
+                verdict = Some(Verdict {
+                    success: true,
+                    reason: "CompletionsReached".to_owned(),
+                    message: "Reached expected number of succeeded pods".to_owned(),
+                });
+            } else {
+                self.note_suspension(&now);
+            }
+        }
+        self.pods = owned::by(&self.actor.api, PODS, &self.job);
+        self.write_status(verdict);
+        if refused {
+            return Again::Backoff;
+        }
+        match self.until_deadline() {
+            Some(left) => again.sooner(left),
+            None => again,
         }
     }
-    list
+
+    /// Whether enough pods have succeeded.
+    fn is_done(&self, succeeded: usize) -> bool {
+        match self.completions() {
+            Some(completions) => succeeded >= completions,
+            None => succeeded > 0 && self.active().is_empty(),
+        }
+    }
+
+    fn note_suspension(&mut self, now: &str) {
+        let suspended = self.is_suspended();
+        let known = owned::list(&self.job, "/status/conditions")
+            .iter()
+            .find(|entry| entry["type"] == "Suspended")
+            .map(|entry| entry["status"] == "True");
+        if known.unwrap_or(false) == suspended {
+            return;
+        }
+        let (status, reason, message, word) = if suspended {
+            self.status.remove("startTime");
+            ("True", "JobSuspended", "Job suspended", "Suspended")
+        } else {
+            self.status.insert("startTime".to_owned(), json!(now));
+            ("False", "JobResumed", "Job resumed", "Resumed")
+        };
+        self.set_condition("Suspended", status, reason, message);
+        self.actor
+            .event(JOBS, &self.job, EventKind::Normal, word, message);
+    }
+}
+
+/// Whether a pod still waits to be counted.
+fn is_tracked(pod: &Value) -> bool {
+    owned::list(pod, "/metadata/finalizers")
+        .iter()
+        .any(|entry| entry == TRACKING)
+}
+
+/// Lets a pod go whose Job is no more.
+pub(crate) fn release_orphan(actor: &Actor, pod: &Value) {
+    if is_tracked(pod) {
+        let patch = json!({"metadata": {
+            "uid": object::uid(pod), "$deleteFromPrimitiveList/finalizers": [TRACKING],
+        }});
+        let _ = actor.patch(PODS, pod, &patch);
+    }
 }

@@ -8,18 +8,40 @@
 //! A pod whose image a [`Launcher`] knows is not simulated: its process runs as a task and dies with the pod.
 
 mod actor;
+mod autoscaler;
+mod behaviours;
+mod budget;
+pub mod corpus;
+mod cron;
+mod cronjob;
+mod daemonset;
 mod deployment;
 mod driver;
+mod endpoints;
+mod hash;
+mod history;
 mod job;
+mod launch;
+mod life;
 mod limits;
+mod machines;
+mod manager;
 mod node;
 mod owned;
-mod pod;
+mod podgc;
 mod process;
+mod quantity;
+mod quota;
+mod recorder;
 mod replicaset;
+mod report;
+mod resources;
+mod scheduling;
 mod service;
 mod statefulset;
 mod status;
+mod tokens;
+mod volumes;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -27,6 +49,8 @@ use apiserver::ApiServer;
 use edges::{Clock, Seed};
 use futures::future::BoxFuture;
 use serde_json::Value;
+
+pub use behaviours::{Behaviour, Behaviours, Selector};
 
 /// How the simulated nodes behave.
 #[derive(Clone)]
@@ -46,6 +70,52 @@ pub struct Config {
     pub control: Option<Arc<dyn Control>>,
     /// Where the addresses of pods come from: [`POD_NETWORK`], unless the pods must be told apart on a host.
     pub pod_network: Network,
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    /// What pods and nodes do instead of working. Keep a clone to change it while they run.
+    pub behaviours: Behaviours,
+    /// Whether there is a cloud around the cluster: Services of type LoadBalancer and Ingresses get addresses.
+    pub cloud: bool,
+    /// Whether the cluster has a StorageClass `standard`, the default, whose volumes are made at once.
+    pub default_storage: bool,
+}
+
+/// A simulated node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Labels beside those that every node has.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Node {
+    /// A node without labels of its own.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            labels: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// One node, whose pods are ready after two seconds and end after three, none of them real.
+    pub fn new(clock: Clock, seed: Seed) -> Self {
+        Self {
+            clock,
+            seed,
+            ready_after: Duration::from_secs(2),
+            completes_after: Duration::from_secs(3),
+            launcher: None,
+            control: None,
+            pod_network: POD_NETWORK,
+            nodes: vec![Node::new("node-1")],
+            behaviours: Behaviours::default(),
+            cloud: true,
+            default_storage: true,
+        }
+    }
 }
 
 /// Starts a pod's process if its image is one of the real components.
@@ -110,5 +180,37 @@ pub struct Health {
 
 /// Runs nodes and workload controllers until dropped.
 pub async fn run(api: ApiServer, config: Config) {
-    driver::Driver::new(api, config).run().await;
+    driver::Driver::new(api, config, Parts::ALL).run().await;
+}
+
+/// Runs the workload controllers alone, as kube-controller-manager does, until dropped.
+pub async fn controllers(api: ApiServer, config: Config) {
+    let parts = Parts {
+        controllers: true,
+        nodes: false,
+    };
+    driver::Driver::new(api, config, parts).run().await;
+}
+
+/// Runs the scheduler and the nodes alone until dropped.
+pub async fn nodes(api: ApiServer, config: Config) {
+    let parts = Parts {
+        controllers: false,
+        nodes: true,
+    };
+    driver::Driver::new(api, config, parts).run().await;
+}
+
+/// What of a cluster runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts {
+    pub(crate) controllers: bool,
+    pub(crate) nodes: bool,
+}
+
+impl Parts {
+    const ALL: Self = Self {
+        controllers: true,
+        nodes: true,
+    };
 }

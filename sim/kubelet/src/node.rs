@@ -1,15 +1,24 @@
-//! The one simulated node.
+//! Simulated nodes as they register.
 
 use serde_json::{Value, json};
 
-/// Name of the node that every pod is bound to.
-pub(crate) const NAME: &str = "node-1";
+use crate::Node;
 
-/// Address of the node.
-pub(crate) const ADDRESS: &str = "192.168.0.10";
+/// The address of the node at a place in the list.
+pub(crate) fn address(at: usize) -> String {
+    let number = at + 10;
+    format!("192.168.{}.{}", number / 250, number % 250)
+}
 
-/// The node's object.
-pub(crate) fn object(now: &str) -> Value {
+/// A node's object.
+pub(crate) fn object(node: &Node, address: &str, now: &str) -> Value {
+    let name = &node.name;
+    let mut labels = json!({
+        "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
+    });
+    for (key, value) in &node.labels {
+        labels[key] = json!(value);
+    }
     let condition = |kind: &str, status: &str, reason: &str, message: &str| {
         json!({"type": kind, "status": status, "reason": reason, "message": message,
                "lastHeartbeatTime": now, "lastTransitionTime": now})
@@ -17,13 +26,11 @@ pub(crate) fn object(now: &str) -> Value {
     let resources = json!({"cpu": "8", "memory": "32Gi", "pods": "1000", "ephemeral-storage": "100Gi"});
     json!({
         "apiVersion": "v1", "kind": "Node",
-        "metadata": {"name": NAME, "labels": {
-            "kubernetes.io/hostname": NAME, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
-        }},
+        "metadata": {"name": name, "labels": labels},
         "spec": {"podCIDR": "10.244.0.0/16"},
         "status": {
             "capacity": resources, "allocatable": resources,
-            "addresses": [{"type": "InternalIP", "address": ADDRESS}, {"type": "Hostname", "address": NAME}],
+            "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
             "conditions": [
                 condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
                 condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),

@@ -2,17 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::{Process, limits::MAX_RESTART_BACKOFF};
-
-/// How a process ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Exit {
-    pub(crate) code: i32,
-    pub(crate) at: Timestamp,
-}
+use crate::Process;
 
 /// The running processes, by pod uid.
 #[derive(Default)]
@@ -58,21 +50,9 @@ impl Processes {
     }
 }
 
-/// Seconds until a crashed process is started again: 10, doubled with each restart.
-pub(crate) fn backoff_seconds(restarts: u32) -> u64 {
-    10_u64
-        .saturating_mul(1 << restarts.min(10))
-        .min(MAX_RESTART_BACKOFF)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn backoff_doubles_to_five_minutes() {
-        assert_eq!([0, 1, 4, 5, 60].map(backoff_seconds), [10, 20, 160, 300, 300]);
-    }
 
     #[tokio::test]
     async fn a_killed_process_reports_nothing_and_a_panic_exits_with_two() {

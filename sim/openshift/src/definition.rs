@@ -71,7 +71,6 @@ fn schema() -> Value {
         "volumes",
     ];
     let text = json!({"type": "string"});
-    let number = json!({"type": "integer", "format": "int64"});
     let mut properties = Map::new();
     let mut add = |name: &str, schema: Value| {
         properties.insert(name.to_owned(), schema);
@@ -89,35 +88,9 @@ fn schema() -> Value {
     for name in TEXTS {
         add(name, list(&text));
     }
-    add(
-        "allowedFlexVolumes",
-        list(&json!({"type": "object", "required": ["driver"], "properties": {"driver": text}})),
-    );
-    for name in ["fsGroup", "supplementalGroups"] {
-        let range = json!({"type": "object", "properties": {"min": number, "max": number}});
-        let ranges = json!({"type": "array", "x-kubernetes-list-type": "atomic", "items": range});
-        add(name, strategy(json!({"type": text, "ranges": ranges})));
+    for (name, schema) in nested(&text) {
+        add(name, schema);
     }
-    add(
-        "runAsUser",
-        strategy(json!({"type": text, "uid": number, "uidRangeMin": number, "uidRangeMax": number})),
-    );
-    let label =
-        json!({"type": "object", "properties": {"level": text, "role": text, "type": text, "user": text}});
-    add(
-        "seLinuxContext",
-        strategy(json!({"type": text, "seLinuxOptions": label})),
-    );
-    add(
-        "priority",
-        json!({"type": "integer", "format": "int32", "nullable": true}),
-    );
-    add(
-        "userNamespaceLevel",
-        json!({
-            "type": "string", "enum": ["AllowHostLevel", "RequirePodLevel"], "default": "AllowHostLevel",
-        }),
-    );
     let required: Vec<&str> = FLAGS
         .into_iter()
         .chain([
@@ -129,6 +102,36 @@ fn schema() -> Value {
         ])
         .collect();
     json!({"type": "object", "properties": properties, "required": required})
+}
+
+/// The properties that have members of their own, and those with a fixed set of values.
+fn nested(text: &Value) -> Vec<(&'static str, Value)> {
+    let number = json!({"type": "integer", "format": "int64"});
+    let range = json!({"type": "object", "properties": {"min": number, "max": number}});
+    let ranges = json!({"type": "array", "x-kubernetes-list-type": "atomic", "items": range});
+    let groups = strategy(json!({"type": text, "ranges": ranges}));
+    let flex = json!({"type": "object", "required": ["driver"], "properties": {"driver": text}});
+    let user = json!({"type": text, "uid": number, "uidRangeMin": number, "uidRangeMax": number});
+    let label =
+        json!({"type": "object", "properties": {"level": text, "role": text, "type": text, "user": text}});
+    vec![
+        ("allowedFlexVolumes", list(&flex)),
+        ("fsGroup", groups.clone()),
+        ("supplementalGroups", groups),
+        ("runAsUser", strategy(user)),
+        (
+            "seLinuxContext",
+            strategy(json!({"type": text, "seLinuxOptions": label})),
+        ),
+        (
+            "priority",
+            json!({"type": "integer", "format": "int32", "nullable": true}),
+        ),
+        (
+            "userNamespaceLevel",
+            json!({"type": "string", "enum": ["AllowHostLevel", "RequirePodLevel"], "default": "AllowHostLevel"}),
+        ),
+    ]
 }
 
 fn list(items: &Value) -> Value {

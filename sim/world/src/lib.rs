@@ -8,6 +8,7 @@ mod bootstrap;
 mod limits;
 mod network;
 mod real;
+mod webhooks;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -15,8 +16,10 @@ use apiserver::{ApiServer, User};
 use edges::{Blocking, Clock, DataDir, Edges, Seed};
 use git_server::GitServer;
 use jiff::Timestamp;
-use kubelet::{Control, Launcher, POD_NETWORK};
+use kubelet::{Behaviours, Control, Launcher, Node, POD_NETWORK};
 use tokio::task::JoinSet;
+
+use self::webhooks::Hooked;
 
 pub use network::Network;
 pub use real::{Real, RealConfig};
@@ -39,6 +42,8 @@ pub struct Config {
     pub completes_after: Duration,
     /// Whether the cluster is OpenShift: security context constraints decide about pods.
     pub openshift: bool,
+    /// The nodes.
+    pub nodes: Vec<Node>,
 }
 
 impl Default for Config {
@@ -51,6 +56,7 @@ impl Default for Config {
             ready_after: Duration::from_secs(2),
             completes_after: Duration::from_secs(3),
             openshift: false,
+            nodes: vec![Node::new("node-1")],
         }
     }
 }
@@ -65,8 +71,11 @@ pub struct World {
     pub clock: Clock,
     /// Who reaches whom by HTTP.
     pub net: Network,
+    /// What pods and nodes do instead of working.
+    pub behaviours: Behaviours,
     seed: Seed,
     tasks: JoinSet<()>,
+    _webhooks: Hooked,
 }
 
 /// What a component needs from the world, to make its [`Edges`] when its pod starts.
@@ -91,14 +100,17 @@ impl World {
         let api = bootstrap::server(&config.minor, clock, config.seed, config.openshift);
         let git = GitServer::new()?;
         let net = Network::new(api.clone());
+        let webhooks = Hooked::new(&api, net.client());
         net.add_host(GIT_HOST, 80, git.service());
         Ok(Self {
             api,
             git,
             clock,
             net,
+            behaviours: Behaviours::default(),
             seed: config.seed,
             tasks: JoinSet::new(),
+            _webhooks: webhooks,
         })
     }
 
@@ -115,13 +127,14 @@ impl World {
         pod_network: kubelet::Network,
     ) {
         let config = kubelet::Config {
-            clock: self.clock,
-            seed: self.seed.derive("kubelet"),
             ready_after: config.ready_after,
             completes_after: config.completes_after,
             launcher,
             control,
             pod_network,
+            behaviours: self.behaviours.clone(),
+            nodes: config.nodes.clone(),
+            ..kubelet::Config::new(self.clock, self.seed.derive("kubelet"))
         };
         self.tasks.spawn(kubelet::run(self.api.clone(), config));
     }

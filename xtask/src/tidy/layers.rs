@@ -28,7 +28,7 @@ const IMPURE: [&str; 8] = [
 const SHARED: [&str; 5] = ["stdx", "edges", "manifest", "yaml", "flux-api"];
 
 /// Heavy dependencies and their one owner (L8).
-const OWNED: [(&str, &str); 2] = [("git2", "git"), ("imbl", "apiserver")];
+const OWNED: [(&str, &str); 3] = [("cel", "kustomize-controller"), ("git2", "git"), ("imbl", "apiserver")];
 
 /// Crates that may not be in the tree at all (L8).
 const BANNED: [&str; 4] = ["openssl", "openssl-sys", "aws-lc-sys", "aws-lc-rs"];

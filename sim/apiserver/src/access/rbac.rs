@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     core::Core,
+    gojson::quote,
     store::{Key, in_namespace},
     user::{self, User},
 };
@@ -21,91 +22,179 @@ pub(crate) struct Action<'a> {
     pub(crate) name: &'a str,
 }
 
+/// What the rules say, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Verdict {
+    pub(crate) allowed: bool,
+    /// The binding that allows it; of a refusal the roles that could not be found.
+    pub(crate) reason: String,
+}
+
+/// A rule that applies to a user, with the binding and the subject that make it so.
+pub(crate) struct Grant<'a> {
+    pub(crate) rule: &'a Value,
+    binding: &'a Value,
+    subject: &'a Value,
+}
+
 const CLUSTER_ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
 const ROLES: &str = "roles.rbac.authorization.k8s.io";
 const CLUSTER_BINDINGS: &str = "clusterrolebindings.rbac.authorization.k8s.io";
 const BINDINGS: &str = "rolebindings.rbac.authorization.k8s.io";
 
+/// Members of this group may do everything, whatever the rules say.
+pub(crate) const MASTERS: &str = "system:masters";
+
 /// Whether some rule lets the user do it.
 pub(crate) fn allowed(core: &Core, user: &User, action: &Action<'_>) -> bool {
-    if user.in_group("system:masters") {
-        return true;
-    }
-    let mut found = false;
-    each_rule(core, user, action.namespace, &mut |rule| {
-        found |= covers(rule, action)
-    });
-    found
+    judge(core, user, action).allowed
 }
 
-/// Whether some rule lets the user see a path that is no resource.
-pub(crate) fn path_allowed(core: &Core, user: &User, method: &str, path: &str) -> bool {
-    const OPEN: [&str; 5] = ["/healthz", "/livez", "/readyz", "/version", "/version/"];
-    const DISCOVERY: [&str; 4] = ["/api", "/apis", "/openapi", "/.well-known"];
-    let reads = matches!(method, "GET" | "HEAD");
-    if user.in_group("system:masters") || reads && OPEN.contains(&path) {
-        return true;
-    }
-    let inside =
-        |root: &&str| path == *root || path.strip_prefix(*root).is_some_and(|rest| rest.starts_with('/'));
-    if reads && user.in_group("system:authenticated") && DISCOVERY.iter().any(inside) {
-        return true;
-    }
-    let verb = method.to_ascii_lowercase();
-    let mut found = false;
-    each_rule(core, user, "", &mut |rule| {
-        found |= has(rule, "verbs", &verb)
-            && strings(rule, "nonResourceURLs").any(|own| {
-                own == path
-                    || own == "*"
-                    || own
-                        .strip_suffix('*')
-                        .is_some_and(|prefix| path.starts_with(prefix))
-            });
-    });
-    found
+/// What the rules say about an action.
+pub(crate) fn judge(core: &Core, user: &User, action: &Action<'_>) -> Verdict {
+    decide(core, user, action.namespace, &|rule| covers(rule, action))
 }
 
-/// Every rule that applies to the user in a namespace, cluster-wide ones included.
-pub(crate) fn each_rule(core: &Core, user: &User, namespace: &str, visit: &mut dyn FnMut(&Value)) {
+/// What the rules say about a path that is no resource.
+pub(crate) fn judge_path(core: &Core, user: &User, verb: &str, path: &str) -> Verdict {
+    decide(core, user, "", &|rule| {
+        has(rule, "verbs", verb) && strings(rule, "nonResourceURLs").any(|own| path_covers(own, path))
+    })
+}
+
+/// Whether a path of a rule, maybe with a `*` at its end, is or covers another.
+pub(crate) fn path_covers(own: &str, path: &str) -> bool {
+    own == path
+        || own
+            .strip_suffix('*')
+            .is_some_and(|prefix| path.starts_with(prefix))
+}
+
+fn decide(core: &Core, user: &User, namespace: &str, applies: &dyn Fn(&Value) -> bool) -> Verdict {
+    if user.in_group(MASTERS) {
+        return Verdict {
+            allowed: true,
+            reason: String::new(),
+        };
+    }
+    let mut found = None;
+    let missing = each_grant(core, user, namespace, &mut |grant| {
+        if found.is_none() && applies(grant.rule) {
+            found = Some(format!("RBAC: allowed by {}", describe(&grant)));
+        }
+    });
+    let reason = match (&found, missing.as_slice()) {
+        (Some(reason), _) => reason.clone(),
+        (None, []) => String::new(),
+        (None, [one]) => format!("RBAC: {one}"),
+        (None, several) => format!("RBAC: [{}]", several.join(", ")),
+    };
+    Verdict {
+        allowed: found.is_some(),
+        reason,
+    }
+}
+
+fn describe(grant: &Grant<'_>) -> String {
+    let text = |value: &Value, key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let (binding, subject) = (grant.binding, grant.subject);
+    let namespace = manifest::object::namespace(binding);
+    let name = manifest::object::name(binding);
+    let (kind, name) = if namespace.is_empty() {
+        ("ClusterRoleBinding", name.to_owned())
+    } else {
+        ("RoleBinding", format!("{name}/{namespace}"))
+    };
+    let role = binding.get("roleRef").unwrap_or(&Value::Null);
+    let mut who = text(subject, "name");
+    if text(subject, "kind") == "ServiceAccount" {
+        who = format!("{who}/{}", text(subject, "namespace"));
+    }
+    format!(
+        "{kind} {} of {} {} to {} {}",
+        quote(&name),
+        text(role, "kind"),
+        quote(&text(role, "name")),
+        text(subject, "kind"),
+        quote(&who),
+    )
+}
+
+/// Visits every rule that applies to the user in a namespace, cluster-wide ones included; the answer names the roles
+/// that bindings speak of and nobody has made.
+pub(crate) fn each_grant(
+    core: &Core,
+    user: &User,
+    namespace: &str,
+    visit: &mut dyn FnMut(Grant<'_>),
+) -> Vec<String> {
+    let mut missing = Vec::new();
     for binding in core.table(CLUSTER_BINDINGS).values() {
-        if names(binding, user, "") {
-            rules(core, binding, "", visit);
+        if let Some(subject) = subject(binding, user, "") {
+            grants(core, binding, subject, "", visit, &mut missing);
         }
     }
     if namespace.is_empty() {
-        return;
+        return missing;
     }
     for (_, binding) in in_namespace(&core.table(BINDINGS), namespace) {
-        if names(binding, user, namespace) {
-            rules(core, binding, namespace, visit);
+        if let Some(subject) = subject(binding, user, namespace) {
+            grants(core, binding, subject, namespace, visit, &mut missing);
         }
+    }
+    missing
+}
+
+fn grants(
+    core: &Core,
+    binding: &Arc<Value>,
+    subject: &Value,
+    namespace: &str,
+    visit: &mut dyn FnMut(Grant<'_>),
+    missing: &mut Vec<String>,
+) {
+    let reference = binding.get("roleRef").unwrap_or(&Value::Null);
+    match referenced(core, reference, namespace) {
+        Ok(role) => {
+            for rule in rules(&role) {
+                visit(Grant {
+                    rule,
+                    binding,
+                    subject,
+                });
+            }
+        }
+        Err(text) => missing.push(text),
     }
 }
 
-fn rules(core: &Core, binding: &Arc<Value>, namespace: &str, visit: &mut dyn FnMut(&Value)) {
-    let text = |pointer: &str| {
-        binding
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+/// The role that a binding speaks of, or the text that says it is not there.
+pub(crate) fn referenced(core: &Core, reference: &Value, namespace: &str) -> Result<Arc<Value>, String> {
+    let text = |key: &str| reference.get(key).and_then(Value::as_str).unwrap_or_default();
+    let name = text("name");
+    let (table, kind, key) = match text("kind") {
+        "ClusterRole" => (CLUSTER_ROLES, "clusterrole", Key::new("", name)),
+        _ => (ROLES, "role", Key::new(namespace, name)),
     };
-    let name = text("/roleRef/name");
-    let role = match text("/roleRef/kind") {
-        "ClusterRole" => core.stored(CLUSTER_ROLES, &Key::new("", name)),
-        _ => core.stored(ROLES, &Key::new(namespace, name)),
-    };
-    let list = role
-        .as_deref()
-        .and_then(|role| role.get("rules"))
-        .and_then(Value::as_array);
-    list.into_iter().flatten().for_each(visit);
+    core.stored(table, &key)
+        .ok_or_else(|| format!("{kind}.rbac.authorization.k8s.io {} not found", quote(name)))
 }
 
-/// Whether a binding speaks of the user.
-fn names(binding: &Value, user: &User, namespace: &str) -> bool {
+/// The rules of a role.
+pub(crate) fn rules(role: &Value) -> impl Iterator<Item = &Value> {
+    role.get("rules").and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The subject of a binding that the user is.
+fn subject<'a>(binding: &'a Value, user: &User, namespace: &str) -> Option<&'a Value> {
     let subjects = binding.get("subjects").and_then(Value::as_array);
-    subjects.into_iter().flatten().any(|subject| {
+    subjects.into_iter().flatten().find(|subject| {
         let text = |key: &str| subject.get(key).and_then(Value::as_str).unwrap_or_default();
         match text("kind") {
             "User" => text("name") == user.name,
@@ -119,7 +208,7 @@ fn names(binding: &Value, user: &User, namespace: &str) -> bool {
     })
 }
 
-fn strings<'a>(rule: &'a Value, key: &str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn strings<'a>(rule: &'a Value, key: &str) -> impl Iterator<Item = &'a str> {
     rule.get(key)
         .and_then(Value::as_array)
         .into_iter()

@@ -15,6 +15,55 @@ pub(super) fn mutate(call: &mut Call<'_>, pod: &mut Value) -> Outcome<()> {
     priority(call, pod)
 }
 
+/// What the plugins do to a pod that changes: it keeps its priority, and the tolerations come back.
+pub(super) fn mutate_again(pod: &mut Value, old: &Value) {
+    tolerate(pod);
+    let spec = manifest::object::map_at(pod, &["spec"]);
+    for member in ["priority", "preemptionPolicy"] {
+        if !spec.contains_key(member)
+            && let Some(value) = old.pointer(&format!("/spec/{member}"))
+        {
+            spec.insert(member.to_owned(), value.clone());
+        }
+    }
+}
+
+/// Annotations about AppArmor become fields, unless the pod as a whole says the same.
+pub(super) fn profile(pod: &mut Value) {
+    const PREFIX: &str = "container.apparmor.security.beta.kubernetes.io/";
+    if pod.pointer("/spec/os/name").and_then(Value::as_str) == Some("windows") {
+        return;
+    }
+    let annotations = manifest::object::annotations(pod).cloned().unwrap_or_default();
+    let of_pod = pod.pointer("/spec/securityContext/appArmorProfile").cloned();
+    for list in ["initContainers", "containers"] {
+        let containers = pod
+            .get_mut("spec")
+            .and_then(|spec| spec.get_mut(list))
+            .and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            let name = container["name"].as_str().unwrap_or_default();
+            let said = annotations
+                .get(&format!("{PREFIX}{name}"))
+                .and_then(Value::as_str);
+            let field = match said {
+                Some("unconfined") => json!({"type": "Unconfined"}),
+                Some("runtime/default") => json!({"type": "RuntimeDefault"}),
+                Some(other) => match other.strip_prefix("localhost/").filter(|file| !file.is_empty()) {
+                    Some(file) => json!({"type": "Localhost", "localhostProfile": file}),
+                    None => continue,
+                },
+                None => continue,
+            };
+            let own = container.pointer("/securityContext/appArmorProfile");
+            if own.is_none() && of_pod.as_ref() != Some(&field) {
+                manifest::object::map_at(container, &["securityContext"])
+                    .insert("appArmorProfile".into(), field);
+            }
+        }
+    }
+}
+
 fn account(call: &mut Call<'_>, pod: &mut Value) -> Outcome<()> {
     const MIRROR: &str = "kubernetes.io/config.mirror";
     if manifest::object::annotation(pod, MIRROR).is_some() {

@@ -104,11 +104,7 @@ fn policy(namespace: &Value) -> (Policy, Vec<Cause>) {
         }
         Some(minor)
     };
-    let (enforced_version, _, warned_version) = (
-        version("enforce"),
-        version("audit"),
-        version("warn"),
-    );
+    let (enforced_version, _, warned_version) = (version("enforce"), version("audit"), version("warn"));
     let enforce = Rule {
         level: enforced.map_or(Level::Privileged, |own| own.unwrap_or(Level::Restricted)),
         version: enforced_version.flatten(),

@@ -17,11 +17,13 @@ pub(super) struct Services<'a> {
     rng: &'a mut Rng,
     addresses: BTreeSet<String>,
     ports: BTreeSet<i64>,
+    /// Nothing is taken, so that anything will do.
+    dry_run: bool,
 }
 
 impl<'a> Services<'a> {
     /// What `own`, the Service itself, holds already counts as free.
-    pub(super) fn new(core: &'a mut Core, own: Option<&Value>) -> Self {
+    pub(super) fn new(core: &'a mut Core, own: Option<&Value>, dry_run: bool) -> Self {
         let own = own.map(manifest::object::uid);
         let (mut addresses, mut ports) = (BTreeSet::new(), BTreeSet::new());
         for service in core.table(names::SERVICES).values() {
@@ -53,12 +55,17 @@ impl<'a> Services<'a> {
             rng: &mut core.state.rng,
             addresses,
             ports,
+            dry_run,
         }
     }
 }
 
 impl Pool for Services<'_> {
     fn address(&mut self) -> String {
+        if self.dry_run {
+            // The start of the range, which nobody ever gets.
+            return "10.96.0.0".to_owned();
+        }
         loop {
             let host = STATIC + self.rng.below(65_534 - STATIC);
             let address = format!("10.96.{}.{}", host / 256, host % 256);
@@ -73,17 +80,18 @@ impl Pool for Services<'_> {
             .strip_prefix("10.96.")
             .is_some_and(|rest| rest.split('.').all(|part| part.parse::<u8>().is_ok()));
         if !inside {
-            return Err(
-                "failed to allocate IP: the provided network does not match the current range".to_owned(),
-            );
+            return Err("the provided network does not match the current range".to_owned());
         }
         if self.addresses.insert(address.to_owned()) {
             return Ok(());
         }
-        Err("failed to allocate IP: provided IP is already allocated".to_owned())
+        Err("provided IP is already allocated".to_owned())
     }
 
     fn port(&mut self) -> i64 {
+        if self.dry_run {
+            return FIRST_PORT;
+        }
         loop {
             let port = FIRST_PORT + i64::try_from(self.rng.below(PORTS)).unwrap_or_default();
             if self.ports.insert(port) {

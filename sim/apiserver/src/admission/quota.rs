@@ -12,12 +12,7 @@ use serde_json::{Map, Value};
 
 use super::amounts::{self, Amounts};
 use crate::{
-    call::Call,
-    controllers::Actor,
-    core::Core,
-    failure::Outcome,
-    kinds::quantity::Quantity,
-    names,
+    call::Call, controllers::Actor, core::Core, failure::Outcome, kinds::quantity::Quantity, names,
     store::in_namespace,
 };
 
@@ -46,7 +41,10 @@ pub(super) fn charge(call: &mut Call<'_>, object: &Value, old: Option<&Value>) -
     delta.retain(|_, amount| amount.sign() > 0);
     let name = manifest::object::name(object).to_owned();
     let mut charged = Vec::new();
-    for quota in quotas.iter().filter(|quota| usage::in_scope(quota, &table, object)) {
+    for quota in quotas
+        .iter()
+        .filter(|quota| usage::in_scope(quota, &table, object))
+    {
         let hard = amounts::read(quota.pointer("/status/hard"));
         if table == "pods" && old.is_none() {
             let missing = unsaid(&hard, object);

@@ -5,12 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::amounts::{self, Amounts};
-use crate::{
-    call::Call,
-    failure::Outcome,
-    kinds::quantity::Quantity,
-    store::in_namespace,
-};
+use crate::{call::Call, failure::Outcome, kinds::quantity::Quantity, store::in_namespace};
 
 const ANNOTATION: &str = "kubernetes.io/limit-ranger";
 
@@ -186,7 +181,10 @@ fn judge(limit: &Value, kind: &str, asked: &Asked, problems: &mut Vec<String>) {
 }
 
 fn float(amount: Quantity) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "the genuine server divides the same way")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the genuine server divides the same way"
+    )]
     let milli = amount.milli() as f64;
     milli / 1000.0
 }
@@ -228,7 +226,9 @@ mod tests {
         fill(&mut pod, defaults, &Map::new());
         assert_eq!(
             manifest::object::annotation(&pod, ANNOTATION),
-            Some("LimitRanger plugin set: memory request for container a; cpu, memory request for container b")
+            Some(
+                "LimitRanger plugin set: memory request for container a; cpu, memory request for container b"
+            )
         );
         assert_eq!(pod["spec"]["containers"][0]["resources"]["requests"]["cpu"], "1");
     }

@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 use super::{Place, act::Actor};
 use crate::{core::Core, names, store::Key};
 
-const ROOT_CA: &str = "kube-root-ca.crt";
+pub(super) const ROOT_CA: &str = "kube-root-ca.crt";
 
 /// What stands in `ca.crt`: no connection is ever secured with it in process, so it is no certificate.
-const CA: &str = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
+pub(super) const CA: &str = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
 
 /// Makes what a living namespace lacks.
 pub(crate) fn furnish(core: &mut Core, now: Timestamp, name: &str) {
@@ -33,16 +33,29 @@ pub(crate) fn furnish(core: &mut Core, now: Timestamp, name: &str) {
         });
         Actor::new("service-account-controller", now).create(core, &collection("serviceaccounts"), &body);
     }
-    if core.stored("configmaps", &Key::new(name, ROOT_CA)).is_none() {
-        let text = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints \
-                    such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across \
-                    distributions of Kubernetes clusters.";
-        let body = json!({
-            "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": ROOT_CA, "namespace": name, "annotations": {"kubernetes.io/description": text}},
-            "data": {"ca.crt": CA},
-        });
-        Actor::new("root-ca-cert-publisher", now).create(core, &collection("configmaps"), &body);
+    let text = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints \
+                such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across \
+                distributions of Kubernetes clusters.";
+    let data = json!({"ca.crt": CA});
+    let annotations = json!({"kubernetes.io/description": text});
+    let actor = Actor::new("root-ca-cert-publisher", now);
+    match core.stored("configmaps", &Key::new(name, ROOT_CA)) {
+        None => {
+            let body = json!({
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": ROOT_CA, "namespace": name, "annotations": annotations}, "data": data,
+            });
+            actor.create(core, &collection("configmaps"), &body);
+        }
+        Some(own)
+            if own.get("data") != Some(&data) || object::annotations(&own) != annotations.as_object() =>
+        {
+            let mut next = (*own).clone();
+            next["data"] = data;
+            next["metadata"]["annotations"] = annotations;
+            actor.replace(core, &format!("{}/{ROOT_CA}", collection("configmaps")), &next);
+        }
+        Some(_) => {}
     }
 }
 

@@ -33,6 +33,15 @@ impl Actor {
         }
     }
 
+    /// kube-controller-manager itself.
+    pub(crate) fn manager(now: Timestamp) -> Self {
+        Self {
+            user: User::new("system:kube-controller-manager", &["system:authenticated"]),
+            now,
+            agent: "kube-controller-manager",
+        }
+    }
+
     /// The server itself.
     pub(crate) fn server(now: Timestamp) -> Self {
         Self {
@@ -91,17 +100,39 @@ impl Actor {
         self.call(core, "POST", collection, "application/json", body)
     }
 
+    /// Replaces what is at a path.
+    pub(crate) fn replace(&self, core: &mut Core, path: &str, body: &Value) -> bool {
+        self.call(core, "PUT", path, "application/json", body)
+    }
+
     /// Replaces the status of an object in a collection.
     pub(crate) fn replace_status(&self, core: &mut Core, collection: &str, object: &Value) -> bool {
         let path = format!("{collection}/{}/status", object::name(object));
         self.call(core, "PUT", &path, "application/json", object)
     }
 
+    /// Applies a configuration in the name of a field manager.
+    pub(crate) fn apply(&self, core: &mut Core, path: &str, manager: &str, body: &Value) -> bool {
+        let query = Query::parse(&format!("fieldManager={manager}&force=true"));
+        self.send(core, "PATCH", (path, query), "application/apply-patch+yaml", body)
+    }
+
     fn call(&self, core: &mut Core, method: &str, path: &str, content_type: &str, body: &Value) -> bool {
+        self.send(core, method, (path, Query::default()), content_type, body)
+    }
+
+    fn send(
+        &self,
+        core: &mut Core,
+        method: &str,
+        (path, query): (&str, Query),
+        content_type: &str,
+        body: &Value,
+    ) -> bool {
         let request = Incoming {
             method: method.to_owned(),
             path: path.to_owned(),
-            query: Query::default(),
+            query,
             headers: vec![
                 ("user-agent".to_owned(), self.agent.to_owned()),
                 ("content-type".to_owned(), content_type.to_owned()),
@@ -113,7 +144,8 @@ impl Actor {
     }
 }
 
-fn path(resource: &Resource, object: &Value) -> String {
+/// Where an object is served.
+pub(crate) fn path(resource: &Resource, object: &Value) -> String {
     let gvr = &resource.gvr;
     let root = if gvr.group.is_empty() {
         "/api".to_owned()

@@ -6,8 +6,13 @@ use jiff::Timestamp;
 use manifest::{labels::Selector, object};
 use serde_json::{Value, json};
 
-use super::{ROLES, act::Actor};
+use super::{
+    ROLES,
+    act::{Actor, path},
+};
 use crate::core::Core;
+
+const NAME: &str = "clusterrole-aggregation-controller";
 
 /// Brings the rules of every aggregated role in step with the roles it selects.
 pub(crate) fn aggregate(core: &mut Core, now: Timestamp) {
@@ -19,7 +24,7 @@ pub(crate) fn aggregate(core: &mut Core, now: Timestamp) {
     let Some(resource) = core.resource_of_table(ROLES) else {
         return;
     };
-    let actor = Actor::new("clusterrole-aggregation-controller", now);
+    let actor = Actor::new(NAME, now);
     for role in &roles {
         let Some(selectors) = role
             .pointer("/aggregationRule/clusterRoleSelectors")
@@ -29,7 +34,11 @@ pub(crate) fn aggregate(core: &mut Core, now: Timestamp) {
         };
         let rules = collected(role, selectors, &roles);
         if role.get("rules").and_then(Value::as_array) != Some(&rules) {
-            actor.patch(core, &resource, role, &json!({"rules": rules}));
+            let body = json!({
+                "apiVersion": resource.api_version(), "kind": resource.kind,
+                "metadata": {"name": object::name(role)}, "rules": rules,
+            });
+            actor.apply(core, &path(&resource, role), NAME, &body);
         }
     }
 }

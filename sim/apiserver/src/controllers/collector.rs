@@ -1,11 +1,19 @@
 //! The garbage collector: objects go with their owners.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use manifest::object;
 use serde_json::{Value, json};
 
 use super::{Place, act::Actor};
-use crate::core::Core;
+use crate::{
+    core::{Core, time},
+    gvr::Gvr,
+    kinds,
+    resource::Resource,
+    store::Key,
+};
 
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";
@@ -37,26 +45,77 @@ enum Owner {
     Dangling,
     /// Being deleted in the foreground: it waits for its dependents.
     Waiting,
+    /// Of a kind that nobody serves, or one that the dependent cannot have: nothing is known, so nothing is done.
+    Unknown,
 }
 
 fn owner(core: &Core, dependent: &Value, reference: &Value) -> Owner {
-    let uid = reference.get("uid").and_then(Value::as_str).unwrap_or_default();
-    let found = core
-        .state
-        .index
-        .place(uid)
-        .and_then(|place| Actor::find(core, place));
-    let Some((_, owner)) = found else {
+    let text = |key: &str| reference.get(key).and_then(Value::as_str).unwrap_or_default();
+    let Some(resource) = served(core, text("apiVersion"), text("kind")) else {
+        return Owner::Unknown;
+    };
+    let own = object::namespace(dependent);
+    if resource.namespaced && own.is_empty() {
+        return Owner::Unknown;
+    }
+    // The owner is looked for where the reference says it is, whatever else has that uid.
+    let namespace = if resource.namespaced { own } else { "" };
+    let found = core.stored(&resource.table, &Key::new(namespace, text("name")));
+    let Some(owner) = found.filter(|found| object::uid(found) == text("uid")) else {
         return Owner::Dangling;
     };
-    let namespace = object::namespace(&owner);
-    if !namespace.is_empty() && namespace != object::namespace(dependent) {
-        return Owner::Dangling;
-    }
     if !object::deletion_timestamp(&owner).is_empty() && has_finalizer(&owner, FOREGROUND) {
         return Owner::Waiting;
     }
     Owner::Solid
+}
+
+/// The resource of a kind.
+fn served(core: &Core, api_version: &str, kind: &str) -> Option<Arc<Resource>> {
+    let (group, version) = manifest::split_api_version(api_version);
+    let plural = match kinds::find_kind(group, version, kind) {
+        Some(known) => known.resource.to_owned(),
+        None => {
+            let mut definitions = core.state.definitions.values();
+            let found = definitions.find(|known| known.group == group && known.kind == kind)?;
+            found.plural.clone()
+        }
+    };
+    core.resolve(&Gvr::new(group, version, &plural))
+}
+
+/// Says so when an owner is in another namespace than its dependent.
+fn report_foreign(core: &mut Core, now: Timestamp, dependent: &Value, reference: &Value) {
+    const REASON: &str = "OwnerRefInvalidNamespace";
+    const COMPONENT: &str = "garbage-collector-controller";
+    let text = |key: &str| reference.get(key).and_then(Value::as_str).unwrap_or_default();
+    let namespace = object::namespace(dependent);
+    let foreign = core.state.index.place(text("uid")).is_some_and(|place| {
+        let other = place.key.namespace();
+        !other.is_empty() && other != namespace
+    });
+    if !foreign || namespace.is_empty() {
+        return;
+    }
+    let name = object::name(dependent);
+    let message = format!(
+        "ownerRef [{}/{}, namespace: {namespace}, name: {}, uid: {}] does not exist in namespace {namespace:?}",
+        text("apiVersion"),
+        text("kind"),
+        text("name"),
+        text("uid")
+    );
+    let event = json!({
+        "apiVersion": "v1", "kind": "Event",
+        "metadata": {"name": format!("{name}.{:x}", now.as_nanosecond()), "namespace": namespace},
+        "involvedObject": {
+            "kind": object::kind(dependent), "namespace": namespace, "name": name, "uid": object::uid(dependent),
+            "apiVersion": object::api_version(dependent),
+        },
+        "reason": REASON, "message": message, "source": {"component": COMPONENT}, "type": "Warning", "count": 1,
+        "firstTimestamp": time(now), "lastTimestamp": time(now), "reportingComponent": COMPONENT,
+    });
+    Actor::new(NAME, now).create(core, &format!("/api/v1/namespaces/{namespace}/events"), &event);
 }
 
 /// Deletes an object none of whose owners is left, or takes the lost ones off its list.
@@ -72,8 +131,11 @@ pub(crate) fn judge(core: &mut Core, now: Timestamp, place: &Place) {
         .into_iter()
         .map(|entry| (owner(core, &object, &entry), entry))
         .partition(|(kind, _)| *kind == Owner::Solid);
-    if lost.is_empty() {
+    if lost.is_empty() || lost.iter().any(|(kind, _)| *kind == Owner::Unknown) {
         return;
+    }
+    for (_, entry) in &lost {
+        report_foreign(core, now, &object, entry);
     }
     let actor = Actor::new(NAME, now);
     if !solid.is_empty() {

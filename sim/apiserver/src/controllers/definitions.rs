@@ -9,6 +9,8 @@ use serde_json::Value;
 use super::{Place, act::Actor};
 use crate::{core::Core, crd, names, resource, store::Key};
 
+const COLLECTION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
 /// Deletes the objects of a definition that is being deleted; without any left, takes the finalizer off.
 pub(crate) fn clean_up(core: &mut Core, now: Timestamp, name: &str) {
     let key = Key::new("", name);
@@ -21,6 +23,9 @@ pub(crate) fn clean_up(core: &mut Core, now: Timestamp, name: &str) {
     }
     // The server itself cleans up, with all rights.
     let actor = Actor::server(now);
+    if let Some(next) = crd::in_progress(&definition).filter(|_| !core.table(name).is_empty()) {
+        actor.replace_status(core, COLLECTION, &next);
+    }
     let places: Vec<Place> = core
         .table(name)
         .iter()
@@ -82,11 +87,7 @@ fn establish(core: &mut Core, now: Timestamp, definition: &Value) {
     }
     let mut next = definition.clone();
     next["status"] = status;
-    Actor::server(now).replace_status(
-        core,
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-        &next,
-    );
+    Actor::server(now).replace_status(core, COLLECTION, &next);
 }
 
 /// The definitions of a group, which may wait for a name.

@@ -8,11 +8,17 @@ use kube_schema::Document;
 use serde_json::{Value, json};
 
 use super::{
-    Environment, Environments, answer::Answer, archive::Case, compare::Bindings, request, template::Known,
-    until, watching::Open,
+    Environment, Environments,
+    answer::Answer,
+    archive::Case,
+    compare::Bindings,
+    environment::{NAMESPACE_DELAY, controllers, well_known},
+    request,
+    template::Known,
+    until,
+    watching::Open,
 };
 use crate::{
-    controllers::Controllers,
     core::{Core, State},
     dispatch::Reply,
     request::Incoming,
@@ -25,13 +31,17 @@ struct Run {
     server: ApiServer,
     /// The controllers beside the server, if someone brought them.
     beside: Option<Box<dyn Environment>>,
-    /// Moves by the sleeps of the case, so that a replay is the same on any machine.
+    /// Moves by the sleeps of the case, so that a replay is the same on any machine. It starts on the day of the
+    /// recordings: some of their texts are spans up to it.
     now: Timestamp,
     known: Known,
     bindings: Bindings,
     watches: BTreeMap<String, Open>,
     admin: User,
 }
+
+/// What a step takes, if there is someone beside the server who can use the time.
+const STEP: SignedDuration = SignedDuration::from_millis(5);
 
 /// How long the server is left alone between two looks at it.
 const POLL: SignedDuration = SignedDuration::from_millis(50);
@@ -50,13 +60,15 @@ pub(super) fn case(
     let case = &recorded.value;
     let environment = case["environment"].as_str().unwrap_or("bare");
     let rng = Seed(1).derive("corpus").rng();
-    let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000);
+    let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(498_732);
     let mut beside = environments.start(environment, now);
     let clock = beside
         .as_ref()
         .map_or_else(Clock::system, |beside| beside.clock());
+    let mut core = Core::new("1.36", controllers(environment), rng);
+    core.namespace_delay = NAMESPACE_DELAY;
     let mut run = Run {
-        server: ApiServer::around(Core::new("1.36", controllers(environment), rng), clock),
+        server: ApiServer::around(core, clock),
         beside: None,
         now,
         known: Known::default(),
@@ -91,15 +103,6 @@ pub(super) fn case(
     Ok(())
 }
 
-/// What runs beside the recorded server in an environment.
-fn controllers(environment: &str) -> Controllers {
-    match environment {
-        "bare" => Controllers::None,
-        "api" => Controllers::Furnishing,
-        _ => Controllers::All,
-    }
-}
-
 impl Run {
     fn prepare_server(&mut self, case: &Value, fixtures: &BTreeMap<String, Value>) -> Result<(), String> {
         let openshift = self.server.core().openshift;
@@ -108,7 +111,13 @@ impl Run {
             crate::bootstrap::openshift(&mut self.server.core(), self.now);
         }
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
-            self.create_namespace(name, None, None)?;
+            let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+            self.create_as("kube-apiserver", &namespace)?;
+        }
+        if case["environment"].as_str().is_some_and(|name| name != "bare") {
+            for object in well_known() {
+                self.create(&object)?;
+            }
         }
         for name in case["fixtures"]
             .as_array()
@@ -198,6 +207,10 @@ impl Run {
     }
 
     fn create(&mut self, object: &Value) -> Result<(), String> {
+        self.create_as("vectors", object)
+    }
+
+    fn create_as(&mut self, agent: &str, object: &Value) -> Result<(), String> {
         let (group, version) = manifest::split_api_version(manifest::object::api_version(object));
         let kind = manifest::object::kind(object);
         let builtin = crate::kinds::find_kind(group, version, kind).map(|kind| kind.resource.to_owned());
@@ -223,7 +236,10 @@ impl Run {
         let incoming = crate::request::Incoming {
             method: "POST".to_owned(),
             path,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            headers: vec![
+                ("content-type".to_owned(), "application/json".to_owned()),
+                ("user-agent".to_owned(), agent.to_owned()),
+            ],
             body: object.to_string().into(),
             ..crate::request::Incoming::default()
         };
@@ -259,12 +275,14 @@ impl Run {
         if let Some(body) = &answer.body {
             self.known.bodies.insert(id.to_owned(), body.clone());
         }
-        self.pass(SignedDuration::from_millis(5));
         let prefix = request
             .pointer("/body/metadata/generateName")
             .and_then(Value::as_str);
         self.bindings
             .generates(&self.known.text(prefix.unwrap_or_default()));
+        if self.beside.is_some() {
+            self.pass(STEP);
+        }
         answer.compare(&step["response"], &mut self.bindings)
     }
 
@@ -286,7 +304,8 @@ impl Run {
     fn awaited(&mut self, step: &Value, incoming: &Incoming) -> Reply {
         let conditions = step.get("until").and_then(Value::as_array);
         // Alone, a server needs no time: what does not hold now never will.
-        let Some(conditions) = conditions.filter(|_| self.beside.is_some()) else {
+        let waits = self.beside.is_some() || !self.server.core().state.waiting.is_empty();
+        let Some(conditions) = conditions.filter(|_| waits) else {
             return self.server.serve_at(incoming, None, self.now);
         };
         let seconds = |key: &str, absent: f64| {
@@ -332,7 +351,7 @@ impl Run {
                 .watches
                 .get_mut(id)
                 .ok_or_else(|| format!(" no watch {id}"))?;
-            events.extend(open.take());
+            events.extend(open.take(self.now));
             if open.is_over() || self.now >= deadline || settled {
                 break open.is_over();
             }

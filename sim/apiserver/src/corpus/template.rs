@@ -17,10 +17,10 @@ impl Known {
         if expression == "ns" {
             return Some(self.namespace.clone().into());
         }
-        let mut parts = expression.split('.');
-        let body = self.bodies.get(parts.next()?)?;
-        let rest: Vec<&str> = parts.collect();
-        find(body, &rest).cloned()
+        let parts = segments(expression);
+        let (step, rest) = parts.split_first()?;
+        let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+        find(self.bodies.get(step)?, &rest).cloned()
     }
 
     /// A text with its placeholders replaced.
@@ -37,7 +37,8 @@ impl Known {
             match self.resolve(expression) {
                 Some(Value::String(value)) => out.push_str(&value),
                 Some(value) => out.push_str(&value.to_string()),
-                None => out.push_str(&format!("{{{{{expression}}}}}")),
+                // The recorder wrote what was not there in the words of its language.
+                None => out.push_str("None"),
             }
             rest = tail;
         }
@@ -73,6 +74,7 @@ impl Known {
                     .and_then(|inner| self.resolve(inner))
                 {
                     Some(found) => found,
+                    None if whole.is_some_and(|inner| !inner.contains("{{")) => Value::Null,
                     None => self.text(text).into(),
                 }
             }

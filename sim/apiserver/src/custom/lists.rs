@@ -42,10 +42,28 @@ pub(super) fn embedded(schema: &Value, value: &Value, path: &str, causes: &mut V
     let embedded = schema.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true));
     if embedded && value.is_object() {
         for name in ["apiVersion", "kind"] {
-            let own = value.get(name).and_then(Value::as_str).unwrap_or_default();
-            if own.is_empty() {
+            if value.get(name).is_none() {
                 causes.push(Cause::required(below(path, name), ""));
             }
+        }
+        for name in ["apiVersion", "kind"] {
+            let Some(own) = value.get(name) else { continue };
+            let detail = match own.as_str() {
+                None => "must be a string".to_owned(),
+                Some("") => "must not be empty".to_owned(),
+                Some(own) if name == "apiVersion" && own.matches('/').count() > 1 => {
+                    format!("unexpected GroupVersion string: {own}")
+                }
+                Some(_) => continue,
+            };
+            let shown = match own {
+                Value::String(own) => crate::gojson::quote(own),
+                own => own.to_string(),
+            };
+            causes.push(Cause::invalid(
+                below(path, name),
+                format!("Invalid value: {shown}: {detail}"),
+            ));
         }
     }
     walk(schema, value, path, &mut |rule, member, here| {

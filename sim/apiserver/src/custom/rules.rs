@@ -1,52 +1,15 @@
-//! `x-kubernetes-validations`: CEL rules of a schema.
-//!
-//! DIFFERENCE: rules are not checked against the types of the schema, and the estimated cost is not limited. What the
-//! evaluator lacks (optionals, quantities, URLs, addresses, `format`, `sets` …) is refused when the definition is
-//! written, so that no rule is ever taken without being enforced.
+//! `x-kubernetes-validations`: the rules of a schema, compiled once and applied to objects.
 
-use std::{collections::BTreeMap, sync::Arc};
+#[cfg(test)]
+mod tests;
 
-use cel::{Context, ExecutionError, Program};
+use std::{cell::Cell, collections::BTreeMap, sync::Arc};
+
+use kube_cel::{Environment, Fault, PER_CALL, Program, Shape, Type};
 use serde_json::Value;
 
-use crate::failure::Cause;
-
-/// Functions that the evaluator has; operators and macros come under names of their own.
-const FUNCTIONS: [&str; 23] = [
-    "size",
-    "has",
-    "contains",
-    "startsWith",
-    "endsWith",
-    "matches",
-    "int",
-    "uint",
-    "double",
-    "string",
-    "bool",
-    "bytes",
-    "type",
-    "dyn",
-    "duration",
-    "timestamp",
-    "all",
-    "exists",
-    "exists_one",
-    "map",
-    "filter",
-    "max",
-    "min",
-];
-
-/// The compiled rules of a schema by their texts.
-#[derive(Clone, Default)]
-pub(crate) struct Rules(BTreeMap<String, Arc<Program>>);
-
-impl std::fmt::Debug for Rules {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
+use super::definition::valid_path;
+use crate::{failure::Cause, limits};
 
 fn text<'a>(rule: &'a Value, key: &str) -> &'a str {
     rule.get(key).and_then(Value::as_str).unwrap_or_default()
@@ -59,205 +22,355 @@ fn list(schema: &Value) -> &[Value] {
         .map_or(&[], Vec::as_slice)
 }
 
-fn compile(text: &str) -> Result<Program, String> {
-    let program = Program::compile(text).map_err(|error| format!("compilation failed: {error}"))?;
-    let references = program.references();
-    let operator = |name: &str| !name.starts_with(|letter: char| letter.is_ascii_alphabetic());
-    let unknown = references
-        .functions()
-        .into_iter()
-        .filter(|name| !operator(name) && !FUNCTIONS.contains(name))
-        .min();
-    let undeclared = references
-        .variables()
-        .into_iter()
-        .filter(|name| !known_variable(text, name))
-        .min();
-    match unknown.or(undeclared) {
-        Some(name) => Err(format!(
-            "compilation failed: ERROR: undeclared reference to '{name}' (in container '')"
-        )),
-        None => Ok(program),
+fn embedded(schema: &Value) -> bool {
+    schema.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true))
+}
+
+/// A rule's expressions, or why they cannot be compiled.
+pub(super) struct Compiled {
+    pub(super) program: Result<Program, String>,
+    pub(super) message: Option<Result<Program, String>>,
+}
+
+impl Compiled {
+    /// Whether the rule is about a change.
+    pub(super) fn transition(&self) -> bool {
+        self.program.as_ref().is_ok_and(|program| program.uses("oldSelf"))
     }
 }
 
-/// `self`, `oldSelf`, types, and what the rule's own macros bind.
-fn known_variable(rule: &str, name: &str) -> bool {
-    const KNOWN: [&str; 14] = [
-        "self",
-        "oldSelf",
-        "int",
-        "uint",
-        "double",
-        "string",
-        "bool",
-        "bytes",
-        "list",
-        "map",
-        "type",
-        "null_type",
-        "true",
-        "false",
-    ];
-    let bound = || {
-        ["all", "exists", "exists_one", "map", "filter"]
-            .iter()
-            .any(|name_of_macro| {
-                rule.split(&format!(".{name_of_macro}(")[..])
-                    .skip(1)
-                    .any(|rest| rest.split(',').take(2).any(|part| part.trim() == name))
-            })
+/// Compiles one rule of a schema with this shape.
+pub(super) fn compile(rule: &Value, shape: &Shape) -> Compiled {
+    let optional = rule.get("optionalOldSelf") == Some(&Value::Bool(true));
+    let old = if optional {
+        Type::optional(shape.ty.clone())
+    } else {
+        shape.ty.clone()
     };
-    KNOWN.contains(&name) || name.starts_with('@') || name.starts_with("__") || bound()
+    let environment = Environment::new()
+        .with("self", shape.ty.clone())
+        .with("oldSelf", old);
+    let program = environment
+        .compile(text(rule, "rule"))
+        .map_err(|why| format!("compilation failed: {why}"))
+        .and_then(|program| match program.result() {
+            Type::Bool => Ok(program),
+            _ => Err("cel expression must evaluate to a bool".to_owned()),
+        });
+    let source = text(rule, "messageExpression");
+    let message = (!source.is_empty() && program.is_ok()).then(|| {
+        environment
+            .compile(source)
+            .map_err(|why| format!("messageExpression compilation failed: {why}"))
+            .and_then(|program| match program.result() {
+                Type::String => Ok(program),
+                _ => Err("messageExpression must evaluate to a string".to_owned()),
+            })
+    });
+    Compiled { program, message }
+}
+
+/// One compiled rule.
+#[derive(Debug)]
+struct Rule {
+    source: Value,
+    program: Result<Program, String>,
+    message: Option<Program>,
+    /// The field it blames, below its own.
+    target: String,
+    transition: bool,
+    optional: bool,
+}
+
+/// The rules of a schema and of those below it.
+#[derive(Debug, Default)]
+struct Node {
+    schema: Value,
+    root: bool,
+    rules: Vec<Rule>,
+    properties: BTreeMap<String, Self>,
+    inner: Option<Box<Self>>,
+}
+
+/// The compiled rules of a schema.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rules(Option<Arc<Node>>);
+
+impl Node {
+    fn read(schema: &Value, root: bool, shape: Option<&Shape>) -> Option<Self> {
+        let own = list(schema);
+        let made = if own.is_empty() || shape.is_some() {
+            None
+        } else {
+            Shape::of(schema, root, "selfType")
+        };
+        let shape = shape.or(made.as_ref());
+        let mut node = Self {
+            root,
+            ..Self::default()
+        };
+        if let Some(shape) = shape {
+            node.rules = own.iter().map(|rule| Rule::read(rule, schema, shape)).collect();
+        }
+        for (name, property) in schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            let inner = shape.and_then(|shape| shape.field(&kube_cel::escape(name)?).map(Arc::as_ref));
+            if let Some(below) = Self::read(property, embedded(property), inner) {
+                node.properties.insert(name.clone(), below);
+            }
+        }
+        let rest = ["items", "additionalProperties"]
+            .iter()
+            .filter_map(|key| schema.get(*key))
+            .find(|inner| inner.is_object());
+        if let Some(rest) = rest {
+            let inner = shape.and_then(|shape| shape.inner.as_deref());
+            node.inner = Self::read(rest, embedded(rest), inner).map(Box::new);
+        }
+        if node.rules.is_empty() && node.properties.is_empty() && node.inner.is_none() {
+            return None;
+        }
+        node.schema = schema.clone();
+        Some(node)
+    }
+}
+
+impl Rule {
+    fn read(rule: &Value, schema: &Value, shape: &Shape) -> Self {
+        let compiled = compile(rule, shape);
+        let target = text(rule, "fieldPath");
+        let target = match valid_path(target, schema, true) {
+            Ok((shown, _)) => shown,
+            Err(_) => String::new(),
+        };
+        Self {
+            source: rule.clone(),
+            transition: compiled.transition(),
+            program: compiled.program,
+            message: compiled.message.and_then(Result::ok),
+            target,
+            optional: rule.get("optionalOldSelf") == Some(&Value::Bool(true)),
+        }
+    }
+
+    /// What names the rule in errors.
+    fn name(&self) -> &str {
+        let message = text(&self.source, "message").trim();
+        if message.is_empty() {
+            text(&self.source, "rule").trim()
+        } else {
+            message
+        }
+    }
+}
+
+/// A value, the one it replaces, and what is known of their parents.
+#[derive(Clone, Copy)]
+struct Pair<'a> {
+    new: &'a Value,
+    /// What belongs to it by its place or its keys.
+    old: Option<&'a Value>,
+    /// What the old object has there, for letting be what did not change.
+    before: Option<&'a Value>,
+    /// The nearest value above that has a counterpart did not change.
+    settled: bool,
+}
+
+impl Pair<'_> {
+    fn unchanged(&self) -> bool {
+        self.before.map_or(self.settled, |before| before == self.new)
+    }
 }
 
 impl Rules {
-    /// Compiles what can be compiled; the rest was refused when the definition was written.
-    pub(crate) fn read(schema: &Value) -> Self {
-        let mut rules = Self::default();
-        rules.collect(schema);
-        rules
-    }
-
-    fn collect(&mut self, schema: &Value) {
-        for rule in list(schema) {
-            for key in ["rule", "messageExpression"] {
-                let source = text(rule, key);
-                if let (false, Ok(program)) = (source.is_empty(), compile(source)) {
-                    self.0.insert(source.to_owned(), Arc::new(program));
-                }
-            }
-        }
-        match schema {
-            Value::Object(members) => members.values().for_each(|member| self.collect(member)),
-            Value::Array(items) => items.iter().for_each(|item| self.collect(item)),
-            _ => {}
-        }
+    /// Compiles the rules of a schema; `root`: it is that of a whole resource.
+    pub(crate) fn read(schema: &Value, root: bool) -> Self {
+        Self(Node::read(schema, root, None).map(Arc::new))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// What the rules say of a value and of everything below it.
-    pub(crate) fn check(&self, schema: &Value, value: &Value, old: Option<&Value>, path: &str) -> Vec<Cause> {
-        let mut causes = Vec::new();
-        self.walk(schema, value, old, path, &mut causes);
-        causes
+    pub(crate) fn check(&self, value: &Value, old: Option<&Value>, path: &str) -> Vec<Cause> {
+        let Some(node) = &self.0 else { return Vec::new() };
+        let mut run = Run {
+            causes: Vec::new(),
+            budget: Cell::new(limits::RULES),
+            stopped: false,
+        };
+        let pair = Pair {
+            new: value,
+            old,
+            before: old,
+            settled: false,
+        };
+        run.walk(node, pair, path);
+        run.causes
     }
+}
 
-    fn walk(&self, schema: &Value, value: &Value, old: Option<&Value>, path: &str, causes: &mut Vec<Cause>) {
-        if value.is_null() {
+struct Run {
+    causes: Vec<Cause>,
+    budget: Cell<u64>,
+    stopped: bool,
+}
+
+fn below(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+impl Run {
+    fn walk(&mut self, node: &Node, pair: Pair<'_>, path: &str) {
+        if pair.new.is_null() || self.stopped {
             return;
         }
-        for rule in list(schema) {
-            causes.extend(self.judge(rule, schema, value, old, path));
-        }
-        let below = |name: &str| {
-            if path.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{path}.{name}")
-            }
-        };
-        match value {
+        self.rules(node, pair, path);
+        match pair.new {
             Value::Object(members) => {
-                let properties = schema.get("properties").and_then(Value::as_object);
-                let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
                 for (name, member) in members {
-                    let before = old.and_then(|old| old.get(name));
-                    if let Some(own) = properties.and_then(|properties| properties.get(name)) {
-                        self.walk(own, member, before, &below(name), causes);
-                    } else if let Some(rest) = rest {
-                        self.walk(rest, member, before, &format!("{path}[{name}]"), causes);
-                    }
+                    let (inner, path) = match (node.properties.get(name), &node.inner) {
+                        (Some(inner), _) => (inner, below(path, name)),
+                        (None, Some(inner)) => (&**inner, format!("{path}[{name}]")),
+                        _ => continue,
+                    };
+                    let of = |value: Option<&'_ Value>| value.and_then(|value| value.get(name)).cloned();
+                    let (old, before) = (of(pair.old), of(pair.before));
+                    // Both are always converted to the version at hand.
+                    let typed = node.root && ["apiVersion", "kind"].contains(&name.as_str());
+                    let inner_pair = Pair {
+                        new: member,
+                        old: old.as_ref(),
+                        before: before.as_ref().filter(|_| !typed),
+                        settled: pair.unchanged() && !typed,
+                    };
+                    self.walk(inner, inner_pair, &path);
                 }
             }
             Value::Array(items) => {
-                let Some(own) = schema.get("items") else { return };
+                let Some(inner) = &node.inner else { return };
                 for (at, item) in items.iter().enumerate() {
-                    let before = correlated(schema, item, old);
-                    self.walk(own, item, before, &format!("{path}[{at}]"), causes);
+                    let inner_pair = Pair {
+                        new: item,
+                        old: correlated(&node.schema, item, pair.old),
+                        before: correlated(&node.schema, item, pair.before),
+                        settled: pair.unchanged(),
+                    };
+                    self.walk(inner, inner_pair, &format!("{path}[{at}]"));
                 }
             }
             _ => {}
         }
     }
 
-    fn judge(
-        &self,
-        rule: &Value,
-        schema: &Value,
-        value: &Value,
-        old: Option<&Value>,
+    fn rules(&mut self, node: &Node, pair: Pair<'_>, path: &str) {
+        if node.rules.is_empty() {
+            return;
+        }
+        let read = |value: &Value| kube_cel::Value::read(value, &node.schema, node.root);
+        let own = read(pair.new);
+        let old = pair.old.filter(|old| !old.is_null()).map(read);
+        for rule in &node.rules {
+            if self.stopped {
+                return;
+            }
+            if rule.transition && old.is_none() && !rule.optional {
+                continue;
+            }
+            self.rule(rule, node, pair, (&own, old.as_ref()), path);
+        }
+    }
+
+    fn rule(
+        &mut self,
+        rule: &Rule,
+        node: &Node,
+        pair: Pair<'_>,
+        (own, old): (&kube_cel::Value, Option<&kube_cel::Value>),
         path: &str,
-    ) -> Option<Cause> {
-        let source = text(rule, "rule");
-        let program = self.0.get(source)?;
-        let transition = program.references().has_variable("oldSelf");
-        match old {
-            // A rule about a change needs something that changes.
-            None if transition => return None,
-            // What was wrong before and did not change is let be.
-            Some(old) if !transition && old == value => return None,
-            _ => {}
-        }
-        match run(program, value, old) {
-            Ok(cel::Value::Bool(true)) => None,
-            Ok(_) => Some(self.failed(rule, value, old, path)),
-            Err(error) => {
-                let kind = schema.get("type").and_then(Value::as_str).unwrap_or_default();
-                let message = format!(
-                    "Invalid value: {kind:?}: {} evaluating rule: {source}",
-                    wording(&error)
-                );
-                Some(Cause::invalid(field(path), message))
+    ) {
+        let kind = text(&node.schema, "type");
+        let mut failed = |detail: String| {
+            self.causes.push(Cause::invalid(
+                field(path),
+                format!("Invalid value: {kind:?}: {detail}"),
+            ));
+        };
+        let program = match &rule.program {
+            Ok(program) => program,
+            Err(why) => {
+                failed(format!("rule compile error: {why}"));
+                return;
             }
+        };
+        let mut variables = vec![("self", own.clone())];
+        if rule.optional {
+            let old = kube_cel::Value::Optional(old.cloned().map(Arc::new));
+            variables.push(("oldSelf", old));
+        } else {
+            variables.extend(old.cloned().map(|old| ("oldSelf", old)));
+        }
+        let (outcome, cost) = program.evaluate(&variables, PER_CALL);
+        if cost > self.budget.get() {
+            failed(
+                "validation failed due to running out of cost budget, no further validation rules will be run"
+                    .to_owned(),
+            );
+            self.stopped = true;
+            return;
+        }
+        self.budget.set(self.budget.get() - cost);
+        match outcome {
+            Ok(kube_cel::Value::Bool(true)) => {}
+            Ok(_) => {
+                // What was wrong before and did not change is let be.
+                if rule.transition || !pair.unchanged() {
+                    let message = self.message(rule, &variables);
+                    self.causes.push(blame(rule, node, pair.new, &message, path));
+                }
+            }
+            Err(Fault::Budget) => {
+                failed(format!(
+                    "'{}': no further validation rules will be run due to call cost exceeds limit for rule: {}",
+                    Fault::Budget,
+                    rule.name()
+                ));
+                self.stopped = true;
+            }
+            Err(Fault::Error(why)) if why.starts_with("no such overload") => failed(format!(
+                "'{why}': call arguments did not match a supported operator, function or macro signature for rule: {}",
+                rule.name()
+            )),
+            Err(Fault::Error(why)) => failed(format!("{why} evaluating rule: {}", rule.name())),
         }
     }
 
-    fn failed(&self, rule: &Value, value: &Value, old: Option<&Value>, path: &str) -> Cause {
-        let message = self.message(rule, value, old);
-        let inner = text(rule, "fieldPath");
-        let whole = !inner.is_empty() || matches!(value, Value::Object(_) | Value::Array(_));
-        let place = if inner.is_empty() {
-            field(path)
-        } else {
-            field(&joined(path, inner))
-        };
-        let shown = if whole {
-            message.clone()
-        } else {
-            format!("{value}: {message}")
-        };
-        match text(rule, "reason") {
-            "FieldValueRequired" => {
-                Cause::new("FieldValueRequired", place, format!("Required value: {message}"))
+    fn message(&self, rule: &Rule, variables: &[(&str, kube_cel::Value)]) -> String {
+        let computed = rule.message.as_ref().and_then(|program| {
+            let (outcome, cost) = program.evaluate(variables, PER_CALL.min(self.budget.get()));
+            self.budget.set(self.budget.get().saturating_sub(cost));
+            match outcome {
+                Ok(kube_cel::Value::String(text)) => {
+                    let text = text.trim();
+                    let fits = !text.is_empty() && !text.contains('\n') && text.len() <= limits::MESSAGE;
+                    fits.then(|| text.to_owned())
+                }
+                _ => None,
             }
-            "FieldValueForbidden" => {
-                Cause::new("FieldValueForbidden", place, format!("Forbidden: {message}"))
-            }
-            "FieldValueDuplicate" => {
-                Cause::new("FieldValueDuplicate", place, format!("Duplicate value: {shown}"))
-            }
-            _ => Cause::new("FieldValueInvalid", place, format!("Invalid value: {shown}")),
-        }
-    }
-
-    fn message(&self, rule: &Value, value: &Value, old: Option<&Value>) -> String {
-        let computed =
-            self.0
-                .get(text(rule, "messageExpression"))
-                .and_then(|program| match run(program, value, old) {
-                    Ok(cel::Value::String(text)) if !text.trim().is_empty() && !text.contains('\n') => {
-                        Some(text.to_string())
-                    }
-                    _ => None,
-                });
-        let given = text(rule, "message").trim();
+        });
+        let given = text(&rule.source, "message").trim();
         computed.unwrap_or_else(|| {
             if given.is_empty() {
-                format!("failed rule: {}", text(rule, "rule").trim())
+                format!("failed rule: {}", rule.name())
             } else {
                 given.to_owned()
             }
@@ -265,26 +378,38 @@ impl Rules {
     }
 }
 
-fn run(program: &Program, value: &Value, old: Option<&Value>) -> Result<cel::Value, ExecutionError> {
-    let mut context = Context::default();
-    for (name, value) in [("self", Some(value)), ("oldSelf", old)] {
-        if let Some(value) = value {
-            let value =
-                cel::to_value(value).map_err(|error| ExecutionError::InternalError(error.to_string()))?;
-            context.add_variable_from_value(name, value);
+fn blame(rule: &Rule, node: &Node, value: &Value, message: &str, path: &str) -> Cause {
+    let place = match (path.is_empty(), rule.target.is_empty()) {
+        (_, true) => field(path),
+        (true, false) => rule.target.clone(),
+        (false, false) if rule.target.starts_with('[') => format!("{path}{}", rule.target),
+        (false, false) => format!("{path}.{}", rule.target),
+    };
+    let whole = ["object", "array"].contains(&text(&node.schema, "type"));
+    let shown = match value {
+        _ if whole => None,
+        Value::String(own) => Some(crate::gojson::quote(own)),
+        other => Some(other.to_string()),
+    };
+    match text(&rule.source, "reason") {
+        "FieldValueRequired" => Cause::new("FieldValueRequired", place, format!("Required value: {message}")),
+        "FieldValueForbidden" => Cause::new("FieldValueForbidden", place, format!("Forbidden: {message}")),
+        "FieldValueDuplicate" => Cause::new(
+            "FieldValueDuplicate",
+            place,
+            shown.map_or_else(
+                || "Duplicate value".to_owned(),
+                |shown| format!("Duplicate value: {shown}"),
+            ),
+        ),
+        _ => {
+            let shown = shown.map_or_else(String::new, |shown| format!("{shown}: "));
+            Cause::new(
+                "FieldValueInvalid",
+                place,
+                format!("Invalid value: {shown}{message}"),
+            )
         }
-    }
-    program.execute(&context)
-}
-
-/// Errors of an evaluation in the words of the genuine evaluator.
-fn wording(error: &ExecutionError) -> String {
-    match error {
-        ExecutionError::NoSuchKey(key) => format!("no such key: {key}"),
-        ExecutionError::DivisionByZero(_) => "division by zero".to_owned(),
-        ExecutionError::RemainderByZero(_) => "modulus by zero".to_owned(),
-        ExecutionError::IndexOutOfBounds(cel::Value::Int(at)) => format!("index out of bounds: {at}"),
-        other => other.to_string(),
     }
 }
 
@@ -296,14 +421,8 @@ fn field(path: &str) -> String {
     }
 }
 
-/// `.i` and `['k']` after a path.
-fn joined(path: &str, inner: &str) -> String {
-    let inner = inner.replace("['", "[").replace("']", "]");
-    format!("{path}{inner}").trim_start_matches('.').to_owned()
-}
-
 /// The item of an old list that is the same by its keys.
-fn correlated<'a>(schema: &Value, item: &Value, old: Option<&'a Value>) -> Option<&'a Value> {
+pub(super) fn correlated<'a>(schema: &Value, item: &Value, old: Option<&'a Value>) -> Option<&'a Value> {
     if text(schema, "x-kubernetes-list-type") != "map" {
         return None;
     }
@@ -318,63 +437,8 @@ fn correlated<'a>(schema: &Value, item: &Value, old: Option<&'a Value>) -> Optio
     })
 }
 
-/// What is wrong with the rules of a definition that is written.
-pub(crate) fn check_definition(definition: &Value) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    let versions = definition
-        .pointer("/spec/versions")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    for (at, version) in versions.iter().enumerate() {
-        let root = if versions.len() == 1 {
-            "spec.validation.openAPIV3Schema".to_owned()
-        } else {
-            format!("spec.versions[{at}].schema.openAPIV3Schema")
-        };
-        if let Some(schema) = version.pointer("/schema/openAPIV3Schema") {
-            check_schema(schema, &root, &mut causes);
-        }
-    }
-    causes
-}
-
-fn check_schema(schema: &Value, path: &str, causes: &mut Vec<Cause>) {
-    for (at, rule) in list(schema).iter().enumerate() {
-        let here = format!("{path}.x-kubernetes-validations[{at}]");
-        let source = text(rule, "rule");
-        if source.trim().is_empty() {
-            causes.push(Cause::required(format!("{here}.rule"), "rule is not specified"));
-            continue;
-        }
-        if let Err(error) = compile(source) {
-            causes.push(Cause::invalid(
-                format!("{here}.rule"),
-                format!("Invalid value: {}: {error}", printed(rule)),
-            ));
-        }
-        let expression = text(rule, "messageExpression");
-        if let (false, Err(error)) = (expression.is_empty(), compile(expression)) {
-            let message = format!("Invalid value: {}: {error}", printed(rule));
-            causes.push(Cause::invalid(format!("{here}.messageExpression"), message));
-        }
-    }
-    for (name, property) in schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
-        check_schema(property, &format!("{path}.properties[{name}]"), causes);
-    }
-    for key in ["items", "additionalProperties"] {
-        if let Some(inner) = schema.get(key).filter(|inner| inner.is_object()) {
-            check_schema(inner, &format!("{path}.{key}"), causes);
-        }
-    }
-}
-
 /// A rule as Go prints its own type.
-fn printed(rule: &Value) -> String {
+pub(super) fn printed(rule: &Value) -> String {
     let mut out = Vec::new();
     for (name, key) in [
         ("Rule", "rule"),
@@ -390,63 +454,7 @@ fn printed(rule: &Value) -> String {
             "".into()
         };
         let value = rule.get(key).cloned().unwrap_or(empty);
-        out.push(format!(
-            "\"{name}\":{}",
-            kube_schema::Document::from_value(&value).to_text()
-        ));
+        out.push(format!("\"{name}\":{}", super::definition::json(&value)));
     }
     format!("{{{}}}", out.join(","))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn rules_are_enforced_or_refused() {
-        let schema = json!({"properties": {"spec": {
-            "type": "object",
-            "properties": {"ref": {"type": "object"}},
-            "x-kubernetes-validations": [
-                {"rule": "!has(self.a) || self.a == oldSelf.a", "message": "a is immutable"},
-                {"rule": "has(self.ref.tag) || has(self.ref.branch)", "message": "one is needed"},
-            ],
-        }}});
-        let rules = Rules::read(&schema);
-        let old = json!({"spec": {"a": 1, "ref": {"tag": "x"}}});
-        assert_eq!(rules.check(&schema, &old, None, ""), []);
-        let new = json!({"spec": {"a": 2, "ref": {}}});
-        let causes = rules.check(&schema, &new, Some(&old), "");
-        let texts: Vec<&str> = causes.iter().map(|cause| cause.message.as_str()).collect();
-        assert_eq!(
-            texts,
-            ["Invalid value: a is immutable", "Invalid value: one is needed"]
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_evaluated_is_refused() {
-        for rule in [
-            "self.?a.orValue(1) == 1",
-            "quantity(self.q).isInteger()",
-            "foo == 1",
-            "self.a >",
-            " ",
-        ] {
-            let definition = json!({"spec": {"versions": [{"schema": {"openAPIV3Schema": {
-                "x-kubernetes-validations": [{"rule": rule}]}}}]}});
-            assert_eq!(check_definition(&definition).len(), 1, "{rule}");
-        }
-        for rule in [
-            "self.l.all(x, x.size() > 0)",
-            "size(self.s) < 5 && self.i in [1, 2]",
-            "type(self.i) == int",
-        ] {
-            let definition = json!({"spec": {"versions": [{"schema": {"openAPIV3Schema": {
-                "x-kubernetes-validations": [{"rule": rule}]}}}]}});
-            assert_eq!(check_definition(&definition), [], "{rule}");
-        }
-    }
 }

@@ -75,7 +75,7 @@ fn to_v1(object: &Value) -> Value {
         annotations.push((METRICS, metrics));
     }
     if let Some(behavior) = spec.get("behavior") {
-        annotations.push((BEHAVIOR, behavior_to_v1(behavior).to_string()));
+        annotations.push((BEHAVIOR, go_text(&behavior_to_v1(behavior))));
     }
     let mut old_status = picked(
         &status,
@@ -97,7 +97,7 @@ fn to_v1(object: &Value) -> Value {
         .get("conditions")
         .filter(|c| c.as_array().is_some_and(|c| !c.is_empty()))
     {
-        annotations.push((CONDITIONS, conditions.to_string()));
+        annotations.push((CONDITIONS, go_text(conditions)));
     }
     out["spec"] = Value::Object(old);
     out["status"] = Value::Object(old_status);
@@ -121,7 +121,7 @@ fn plain_cpu(map: &Map<String, Value>, list: &str, side: &str) -> (Option<Value>
         .unwrap_or_default();
     let found = others.iter().position(|m| percent(m, side).is_some());
     let cpu = found.and_then(|i| percent(&others.remove(i), side));
-    let text = Value::Array(others.iter().map(|m| metric_to_v1(m, side)).collect()).to_string();
+    let text = go_text(&others.iter().map(|m| metric_to_v1(m, side)).collect());
     (cpu, (!others.is_empty()).then_some(text))
 }
 
@@ -184,6 +184,61 @@ fn behavior_to_v1(behavior: &Value) -> Value {
         );
     }
     Value::Object(out)
+}
+
+/// In which order Go writes the members of the structs that annotations carry.
+const ORDER: [&str; 31] = [
+    "ScaleUp",
+    "ScaleDown",
+    "StabilizationWindowSeconds",
+    "SelectPolicy",
+    "Policies",
+    "Tolerance",
+    "Type",
+    "Value",
+    "PeriodSeconds",
+    "type",
+    "status",
+    "lastTransitionTime",
+    "reason",
+    "message",
+    "object",
+    "pods",
+    "resource",
+    "containerResource",
+    "external",
+    "target",
+    "kind",
+    "name",
+    "apiVersion",
+    "metricName",
+    "metricSelector",
+    "targetAverageUtilization",
+    "currentAverageUtilization",
+    "targetValue",
+    "currentValue",
+    "targetAverageValue",
+    "currentAverageValue",
+];
+
+/// JSON with members in the order of Go's structs; members it does not know come last.
+fn go_text(value: &Value) -> String {
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            let place = |name: &str| ORDER.iter().position(|own| *own == name).unwrap_or(ORDER.len());
+            members.sort_by_key(|(name, _)| place(name));
+            let members = members
+                .into_iter()
+                .map(|(name, value)| format!("{}:{}", Value::from(name.as_str()), go_text(value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(go_text).collect();
+            format!("[{}]", items.join(","))
+        }
+        other => other.to_string(),
+    }
 }
 
 fn annotate(object: &mut Value, annotations: Vec<(&str, String)>) {

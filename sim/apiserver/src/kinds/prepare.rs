@@ -137,6 +137,9 @@ fn keep_for_status(kind: &Kind, subresource: &str, new: &mut Value, old: &Value)
         ("CertificateSigningRequest", _) => copy(new, old, "/status", "certificate"),
         ("Pod", _) => pod::status(new, old),
         ("PersistentVolume", _) => phase_transition(new, old),
+        ("DaemonSet", _) => {
+            set_template_generation(new, annotation(old, TEMPLATE_GENERATION).unwrap_or_default())
+        }
         _ => {}
     }
 }

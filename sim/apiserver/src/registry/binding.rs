@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{meta::metadata, read::stored_form};
 use crate::{
     call::Call,
-    failure::{Cause, Failure, Outcome},
+    failure::{Failure, Outcome},
+    resource,
 };
 
 impl Call<'_> {
@@ -16,17 +17,32 @@ impl Call<'_> {
     pub(crate) fn bind(&mut self) -> Outcome<(u16, Arc<Value>)> {
         let mut binding = self.decode(Some(("v1", "Binding")))?;
         self.check_namespace(&mut binding)?;
-        self.check_name(&mut binding)?;
-        let stored = self.stored()?;
+        if self.target.name.is_empty() {
+            // The older way, by the collection of bindings.
+            object::name(&binding).clone_into(&mut self.target.name);
+            "pods".clone_into(&mut self.target.gvr.resource);
+            self.resource = resource::builtin("", "v1", "pods").ok_or_else(|| self.not_found())?;
+        } else {
+            self.check_name(&mut binding)?;
+        }
         let node = binding
             .pointer("/target/name")
             .and_then(Value::as_str)
             .unwrap_or_default()
             .to_owned();
-        if node.is_empty() {
-            let cause = Cause::required("target.name", "");
-            return Err(Failure::invalid("", "Binding", object::name(&binding), &[cause]));
+        let kind = binding
+            .pointer("/target/kind")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if !matches!(kind, "" | "Node") {
+            return Err(Failure::plain(format!(
+                "target.kind: Unsupported value: {kind:?}: supported values: \"Node\", \"<empty>\""
+            )));
         }
+        if node.is_empty() {
+            return Err(Failure::plain("target.name: Required value"));
+        }
+        let stored = self.stored()?;
         if let Some(refusal) = self.bind_refusal(&binding, &stored, &node) {
             return Err(refusal);
         }

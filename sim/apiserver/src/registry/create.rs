@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::read::{stored_form, view};
 use crate::{
+    access::escalation,
     admission,
     call::Call,
     failure::{Failure, Outcome},
@@ -17,8 +18,13 @@ use crate::{
 impl Call<'_> {
     pub(crate) fn create(&mut self) -> Outcome<(u16, Arc<Value>)> {
         self.write_options("CreateOptions")?;
-        if self.target.subresource == "binding" {
-            return self.bind();
+        match self.target.subresource.as_str() {
+            "binding" => return self.bind(),
+            _ if self.resource.is("", "bindings") => return self.bind(),
+            "eviction" => return self.evict(),
+            "token" => return self.issue_token(),
+            _ if self.is_review() => return self.review(),
+            _ => {}
         }
         let mut object = self.decode(None)?;
         self.check_namespace(&mut object)?;
@@ -39,6 +45,7 @@ impl Call<'_> {
     /// The part of a creation that PUT and apply share: admission, strategy, validation, storage.
     pub(crate) fn insert(&mut self, mut object: Value) -> Outcome<Arc<Value>> {
         admission::mutate(self, &mut object, None)?;
+        escalation::check(self, &object, None)?;
         let resource = Arc::clone(&self.resource);
         strategy::prepare_create(&resource, &mut object);
         let causes = strategy::validate(&resource, "", &object, None);
@@ -46,6 +53,7 @@ impl Call<'_> {
             return Err(self.invalid(&object, &causes));
         }
         self.warnings.extend(strategy::warnings(&resource, &object, None));
+        admission::settle(self, &mut object);
         admission::validate(self, &object, None)?;
         admission::allocate(self, &mut object, None)?;
         let key = Key::new(
@@ -55,6 +63,7 @@ impl Call<'_> {
         if let Some(existing) = self.core.stored(&resource.table, &key) {
             return Err(self.exists(&existing));
         }
+        self.convertible(&object, &resource.storage)?;
         if self.dry_run {
             // What the stored version does not know is lost in a dry run too.
             return Ok(view(&resource, &Arc::new(stored_form(&resource, object))));

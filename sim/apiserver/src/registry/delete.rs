@@ -11,6 +11,7 @@ use crate::{
     call::Call,
     core::time,
     failure::{Cause, Failure, Outcome},
+    gvr::Gvr,
     store::Key,
     strategy,
 };
@@ -23,6 +24,60 @@ pub(crate) struct DeleteOptions {
     pub(crate) revision: Option<String>,
     pub(crate) propagation: Option<String>,
     pub(crate) orphan: Option<bool>,
+}
+
+impl DeleteOptions {
+    /// The options of a body.
+    pub(crate) fn read(body: &Value) -> Self {
+        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            grace: body.get("gracePeriodSeconds").and_then(Value::as_i64),
+            uid: text("/preconditions/uid"),
+            revision: text("/preconditions/resourceVersion"),
+            propagation: text("/propagationPolicy"),
+            orphan: body.get("orphanDependents").and_then(Value::as_bool),
+        }
+    }
+
+    /// Refuses an object that is not the one that was meant.
+    pub(crate) fn check(&self, gvr: &Gvr, kind: &str, key: &Key, stored: &Value) -> Outcome<()> {
+        let uid = manifest::object::uid(stored);
+        let revision = manifest::object::resource_version(stored);
+        let other_uid = self.uid.as_deref().filter(|asked| *asked != uid);
+        let other_revision = self.revision.as_deref().filter(|asked| *asked != revision);
+        if gvr.group.is_empty() && gvr.resource == "namespaces" {
+            // Namespaces have a way of their own to be deleted, and words of their own.
+            let texts = [
+                other_uid.map(|asked| format!("UID in precondition: {asked}, UID in object meta: {uid}")),
+                other_revision.map(|asked| {
+                    format!(
+                        "ResourceVersion in precondition: {asked}, ResourceVersion in object meta: {revision}"
+                    )
+                }),
+            ];
+            return match texts.into_iter().flatten().next() {
+                Some(text) => Err(Failure::conflict(
+                    &gvr.group,
+                    &gvr.resource,
+                    key.name(),
+                    &format!("Precondition failed: {text}"),
+                )),
+                None => Ok(()),
+            };
+        }
+        let refuse = |detail: String| Err(Failure::conflict(&gvr.group, kind, key.name(), &detail));
+        if let Some(asked) = other_uid {
+            return refuse(format!(
+                "the UID in the precondition ({asked}) does not match the UID in record ({uid}). The object might have been deleted and then recreated"
+            ));
+        }
+        if let Some(asked) = other_revision {
+            return refuse(format!(
+                "the ResourceVersion in the precondition ({asked}) does not match the ResourceVersion in record ({revision}). The object might have been modified"
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// What became of it.
@@ -43,9 +98,7 @@ impl Call<'_> {
         let key = self.key();
         self.stored()?;
         admission::delete(self, &key)?;
-        if self.resource.is("batch", "jobs") && options.propagation.is_none() && options.orphan.is_none() {
-            self.warn("child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning");
-        }
+        self.warn_of_orphans(&options);
         match self.delete_object(&key, &options)? {
             Deleted::Kept(object) => Ok((200, object)),
             Deleted::Gone(object) if strategy::returns_deleted(&self.resource) => Ok((200, object)),
@@ -68,26 +121,20 @@ impl Call<'_> {
     pub(crate) fn delete_options(&mut self) -> Outcome<DeleteOptions> {
         let mut options = DeleteOptions {
             grace: self.query.number("gracePeriodSeconds")?,
-            propagation: self.query.get("propagationPolicy").map(str::to_owned),
+            // An empty policy is one, and none that is known.
+            propagation: self.query.all("propagationPolicy").next().map(str::to_owned),
             orphan: self.query.flag("orphanDependents"),
             ..DeleteOptions::default()
         };
+        let mut dry = Vec::new();
         if !self.body.is_empty() {
             let body = self.decode_options("DeleteOptions")?;
-            let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-            options = DeleteOptions {
-                grace: body.get("gracePeriodSeconds").and_then(Value::as_i64),
-                uid: text("/preconditions/uid"),
-                revision: text("/preconditions/resourceVersion"),
-                propagation: text("/propagationPolicy"),
-                orphan: body.get("orphanDependents").and_then(Value::as_bool),
-            };
-            self.dry_run |= body
-                .get("dryRun")
-                .and_then(Value::as_array)
-                .is_some_and(|list| !list.is_empty());
+            options = DeleteOptions::read(&body);
+            let list = body.get("dryRun").and_then(Value::as_array).into_iter().flatten();
+            dry.extend(list.filter_map(Value::as_str).map(str::to_owned));
+            self.dry_run |= !dry.is_empty();
         }
-        check_options(&options)?;
+        check_options(&options, &dry)?;
         Ok(options)
     }
 
@@ -97,90 +144,86 @@ impl Call<'_> {
         let Some(stored) = self.core.stored(&resource.table, key) else {
             return Err(self.not_found());
         };
-        self.check_preconditions(key, &stored, options)?;
-        let deleting = !manifest::object::deletion_timestamp(&stored).is_empty();
-        let grace = if resource.graceful() {
-            strategy::grace(&stored, options.grace)
-        } else {
-            0
-        };
-        if deleting && grace > 0 {
-            return Ok(Deleted::Kept(view(&resource, &stored)));
+        options.check(&self.target.gvr, &resource.kind, key, &stored)?;
+        if resource.graceful() {
+            return Ok(self.end_gracefully(key, &stored, options));
         }
+        let deleting = !manifest::object::deletion_timestamp(&stored).is_empty();
         let mut object = (*stored).clone();
         let finalizers_changed = propagate(&resource, &mut object, options);
         if !deleting && resource.is(crate::crd::GROUP, "customresourcedefinitions") {
             crate::crd::hold(&mut object, self.now);
         }
         let held = !finalizers(&object).is_empty() || strategy::held_by_spec(&resource, &object);
-        if !held && grace == 0 {
-            if self.dry_run {
-                return Ok(Deleted::Gone(view(&resource, &stored)));
-            }
-            let last = self.core.remove(&resource, key).unwrap_or(stored);
-            return Ok(Deleted::Gone(view(&resource, &last)));
+        if !held {
+            return Ok(Deleted::Gone(self.remove(key, &stored)));
         }
-        if !deleting || finalizers_changed || deleting_sooner(&object, grace) {
-            mark(
-                &mut object,
-                self.now,
-                (!strategy::deletes_itself(&resource)).then_some(grace),
-            );
+        if !deleting || finalizers_changed {
+            mark(&mut object, self.now, strategy::deletes_itself(&resource));
             strategy::deleting(&resource, &mut object);
         }
-        if object == *stored || self.dry_run {
-            return Ok(Deleted::Kept(view(&resource, &Arc::new(object))));
-        }
-        let written = self.core.put(&resource, key.clone(), object);
-        Ok(Deleted::Kept(view(&resource, &written)))
+        Ok(Deleted::Kept(self.keep(key, &stored, object)))
     }
 
-    fn check_preconditions(&self, key: &Key, stored: &Value, options: &DeleteOptions) -> Outcome<()> {
-        let gvr = &self.target.gvr;
-        let refuse = |detail: String| {
-            Err(Failure::conflict(
-                &gvr.group,
-                &self.resource.kind,
-                key.name(),
-                &detail,
-            ))
+    /// Deletes a pod: its node has some time to end it.
+    fn end_gracefully(&mut self, key: &Key, stored: &Arc<Value>, options: &DeleteOptions) -> Deleted {
+        let resource = Arc::clone(&self.resource);
+        let mut object = (**stored).clone();
+        let Some(grace) = grant(&mut object, self.now, options.grace) else {
+            return Deleted::Kept(view(&resource, stored));
         };
-        let uid = manifest::object::uid(stored);
-        if let Some(asked) = options.uid.as_deref().filter(|asked| *asked != uid) {
-            return refuse(format!(
-                "the UID in the precondition ({asked}) does not match the UID in record ({uid}). The object might have been deleted and then recreated"
-            ));
+        propagate(&resource, &mut object, options);
+        let held = !finalizers(&object).is_empty();
+        // Watchers see that it is being deleted before they see it gone.
+        let marked = self.keep(key, stored, object);
+        if held || grace > 0 {
+            return Deleted::Kept(marked);
         }
-        let revision = manifest::object::resource_version(stored);
-        if let Some(asked) = options.revision.as_deref().filter(|asked| *asked != revision) {
-            return refuse(format!(
-                "the ResourceVersion in the precondition ({asked}) does not match the ResourceVersion in record ({revision}). The object might have been modified"
-            ));
+        Deleted::Gone(self.remove(key, &marked))
+    }
+
+    fn keep(&mut self, key: &Key, stored: &Value, object: Value) -> Arc<Value> {
+        let resource = Arc::clone(&self.resource);
+        if object == *stored || self.dry_run {
+            return view(&resource, &Arc::new(object));
         }
-        Ok(())
+        let written = self.core.put(&resource, key.clone(), object);
+        view(&resource, &written)
+    }
+
+    fn remove(&mut self, key: &Key, stored: &Arc<Value>) -> Arc<Value> {
+        let resource = Arc::clone(&self.resource);
+        let last = (!self.dry_run)
+            .then(|| self.core.remove(&resource, key))
+            .flatten();
+        view(&resource, &last.unwrap_or_else(|| Arc::clone(stored)))
     }
 
     pub(crate) fn delete_collection(&mut self) -> Outcome<(u16, Arc<Value>)> {
-        let selection = self.list_options(false)?.selection;
+        self.list_options(false)?;
         self.write_options("DeleteOptions")?;
         let options = self.delete_options()?;
-        let table = self.core.table(&self.resource.table);
-        let seen = self.core.revision();
-        let resource = Arc::clone(&self.resource);
-        let chosen: Vec<(Key, Arc<Value>)> = crate::store::in_namespace(&table, &self.target.namespace)
-            .map(|(key, stored)| (key.clone(), view(&resource, stored)))
-            .filter(|(_, object)| selection.matches(object))
-            .collect();
-        for (key, _) in &chosen {
-            admission::delete(self, key)?;
-            self.delete_object(key, &options)?;
+        self.warn_of_orphans(&options);
+        let list = self.list()?;
+        for item in list.get("items").and_then(Value::as_array).into_iter().flatten() {
+            let key = Key::of(item);
+            admission::delete(self, &key)?;
+            if self.core.stored(&self.resource.table, &key).is_some() {
+                self.delete_object(&key, &options)?;
+            }
         }
-        let items = chosen.into_iter().map(|(_, object)| object);
-        Ok((200, Arc::new(self.list_of(items, seen, Map::new()))))
+        Ok((200, Arc::new(list)))
+    }
+
+    /// Jobs keep the oldest behaviour, and say so.
+    fn warn_of_orphans(&mut self, options: &DeleteOptions) {
+        if self.resource.is("batch", "jobs") && options.propagation.is_none() && options.orphan.is_none() {
+            self.warn("child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning");
+        }
     }
 }
 
-fn check_options(options: &DeleteOptions) -> Outcome<()> {
+fn check_options(options: &DeleteOptions, dry: &[String]) -> Outcome<()> {
     let mut causes = Vec::new();
     if let Some(policy) = options.propagation.as_deref() {
         if options.orphan.is_some() {
@@ -196,6 +239,7 @@ fn check_options(options: &DeleteOptions) -> Outcome<()> {
             causes.push(Cause::new("FieldValueNotSupported", "propagationPolicy", message));
         }
     }
+    causes.extend(crate::call::dry_run_cause(dry.iter().map(String::as_str)));
     if causes.is_empty() {
         return Ok(());
     }
@@ -249,31 +293,57 @@ fn propagate(resource: &crate::resource::Resource, object: &mut Value, options: 
     true
 }
 
-fn deleting_sooner(object: &Value, grace: i64) -> bool {
-    object
-        .pointer("/metadata/deletionGracePeriodSeconds")
-        .and_then(Value::as_i64)
-        .is_some_and(|own| grace < own)
+/// Marks an object as being deleted; one that is deleted in a way of its own gets nothing but the time.
+fn mark(object: &mut Value, now: jiff::Timestamp, bare: bool) {
+    let meta = metadata(object);
+    meta.entry("deletionTimestamp")
+        .or_insert_with(|| time(now).into());
+    if bare {
+        return;
+    }
+    if !meta.contains_key("deletionGracePeriodSeconds") {
+        next_generation(meta);
+    }
+    meta.insert("deletionGracePeriodSeconds".into(), 0.into());
 }
 
-/// Marks an object as being deleted.
-fn mark(object: &mut Value, now: jiff::Timestamp, grace: Option<i64>) {
-    let until = now
-        .checked_add(SignedDuration::from_secs(grace.unwrap_or(0)))
-        .unwrap_or(now);
-    let meta = metadata(object);
-    let Some(grace) = grace else {
-        meta.entry("deletionTimestamp")
-            .or_insert_with(|| time(until).into());
-        return;
+/// Gives a pod its time to end: the seconds, or `None` if it has its time already and gets no less.
+fn grant(object: &mut Value, now: jiff::Timestamp, asked: Option<i64>) -> Option<i64> {
+    let end = manifest::object::deletion_timestamp(object)
+        .parse::<jiff::Timestamp>()
+        .ok();
+    let own = object
+        .pointer("/metadata/deletionGracePeriodSeconds")
+        .and_then(Value::as_i64);
+    let (start, grace) = match end {
+        None => (now, strategy::grace(object, asked)),
+        Some(end) => {
+            let own = own?;
+            let asked = asked.map(|asked| if asked < 0 { 1 } else { asked })?;
+            if asked >= own {
+                return None;
+            }
+            (
+                end.checked_sub(SignedDuration::from_secs(own)).unwrap_or(end),
+                asked,
+            )
+        }
     };
+    let until = start
+        .checked_add(SignedDuration::from_secs(grace))
+        .unwrap_or(start);
+    let meta = metadata(object);
+    if end.is_none() {
+        next_generation(meta);
+    }
+    meta.insert("deletionTimestamp".into(), time(until).into());
+    meta.insert("deletionGracePeriodSeconds".into(), grace.into());
+    Some(grace)
+}
+
+fn next_generation(meta: &mut Map<String, Value>) {
     let generation = meta.get("generation").and_then(Value::as_i64).unwrap_or(0);
-    let first = !meta.contains_key("deletionGracePeriodSeconds");
-    if first && generation > 0 {
+    if generation > 0 {
         meta.insert("generation".into(), (generation + 1).into());
     }
-    if first || grace > 0 || !meta.contains_key("deletionTimestamp") {
-        meta.insert("deletionTimestamp".into(), time(until).into());
-    }
-    meta.insert("deletionGracePeriodSeconds".into(), grace.into());
 }

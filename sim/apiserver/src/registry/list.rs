@@ -35,6 +35,7 @@ impl Call<'_> {
         let mut last: Option<Key> = None;
         while items.len() < limit {
             let Some((key, stored)) = rest.next() else { break };
+            self.convertible(stored, &resource.api_version())?;
             let object = view(&resource, stored);
             if options.selection.matches(&object) {
                 items.push(object);

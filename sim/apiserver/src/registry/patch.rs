@@ -23,8 +23,7 @@ const APPLY: &str = "application/apply-patch+yaml";
 impl Call<'_> {
     pub(crate) fn patch(&mut self) -> Outcome<(u16, Arc<Value>)> {
         let kind = self.patch_type()?;
-        self.write_options("PatchOptions")?;
-        self.check_patch_options(kind)?;
+        self.more_options("PatchOptions", self.patch_causes(kind))?;
         if self.target.subresource == "scale" {
             return self.patch_scale(kind);
         }
@@ -71,7 +70,7 @@ impl Call<'_> {
         Err(Failure::new(415, "UnsupportedMediaType", message))
     }
 
-    fn check_patch_options(&self, kind: &str) -> Outcome<()> {
+    fn patch_causes(&self, kind: &str) -> Vec<Cause> {
         let mut causes = Vec::new();
         if kind == APPLY {
             if self.query.get("fieldManager").is_none() {
@@ -83,10 +82,7 @@ impl Call<'_> {
                 "may not be specified for non-apply patch",
             ));
         }
-        if causes.is_empty() {
-            return Ok(());
-        }
-        Err(Failure::invalid("meta.k8s.io", "PatchOptions", "", &causes))
+        causes
     }
 
     /// The live object with the request's patch applied and read back into its type.

@@ -3,10 +3,11 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::watch::Plan;
-use crate::{core::Core, failure::Failure};
+use crate::{core::Core, failure::Failure, media::Form, table};
 
 /// One event, in no form yet.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub(crate) struct Playing {
     shown: u64,
     /// When the next bookmark is due, counted from the opening.
     bookmark: Option<Duration>,
+    /// A Table was sent: its columns are not repeated.
+    headed: bool,
     ended: bool,
 }
 
@@ -50,18 +53,29 @@ impl Playing {
             queue: first.into(),
             shown: plan.after,
             bookmark: plan.next_bookmark(Duration::ZERO, true),
+            headed: false,
             ended: plan.ends,
             plan,
         }
     }
 
-    /// The next event, as it is sent.
-    pub(crate) fn next(&mut self) -> Option<Value> {
+    /// The next event, as it is sent at this moment.
+    pub(crate) fn next(&mut self, now: Timestamp) -> Option<Value> {
         let line = self.queue.pop_front()?;
-        let object = match line.kind {
-            "ERROR" => (*line.object).clone(),
-            _ => self.plan.form.show(&self.plan.resource, &line.object),
-        };
+        if line.kind == "ERROR" {
+            return Some(json!({ "type": line.kind, "object": line.object }));
+        }
+        if matches!(self.plan.form, Form::Metadata { list: true, .. }) {
+            // One object is no list: the stream breaks off.
+            self.queue.clear();
+            self.end();
+            return None;
+        }
+        let mut object = self.plan.form.show(&self.plan.resource, &line.object, now);
+        if self.headed {
+            table::without_columns(&mut object);
+        }
+        self.headed = matches!(self.plan.form, Form::Table { .. });
         Some(json!({ "type": line.kind, "object": object }))
     }
 
@@ -72,6 +86,12 @@ impl Playing {
 
     /// Ends the watch without a word.
     pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Ends the watch without what is still to be sent.
+    pub(crate) fn break_off(&mut self) {
+        self.queue.clear();
         self.ended = true;
     }
 
@@ -118,9 +138,6 @@ impl Playing {
 
 #[cfg(test)]
 mod tests {
-    use edges::Seed;
-    use jiff::Timestamp;
-
     use super::*;
     use crate::{
         controllers::Controllers,
@@ -128,6 +145,7 @@ mod tests {
         request::{Incoming, Query},
         user::User,
     };
+    use edges::Seed;
 
     fn core() -> Core {
         Core::new("1.36", Controllers::None, Seed(1).derive("test").rng())
@@ -157,7 +175,7 @@ mod tests {
     }
 
     fn kinds(playing: &mut Playing) -> Vec<String> {
-        std::iter::from_fn(|| playing.next())
+        std::iter::from_fn(|| playing.next(Timestamp::UNIX_EPOCH))
             .map(|event| event["type"].as_str().unwrap_or_default().to_owned())
             .collect()
     }
@@ -202,7 +220,7 @@ mod tests {
         let mut core = core();
         create(&mut core, "a");
         let mut playing = open(&mut core, "watch=1&resourceVersion=1");
-        let event = playing.next().unwrap();
+        let event = playing.next(Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(event["object"]["message"], "too old resource version: 1 (100)");
         assert!(playing.is_over());
         let mut playing = open(&mut core, "watch=1&resourceVersion=101");

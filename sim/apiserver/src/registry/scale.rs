@@ -128,7 +128,7 @@ impl Call<'_> {
             .pointer("/spec/replicas")
             .and_then(Value::as_i64)
             .unwrap_or(0);
-        if replicas < 0 {
+        if replicas < 0 && !self.resource.is_custom() {
             let message = format!("Invalid value: {replicas}: must be greater than or equal to 0");
             let cause = Cause::invalid("spec.replicas", message);
             return Err(Failure::invalid(
@@ -161,7 +161,7 @@ fn at<'a>(object: &'a Value, path: &[String]) -> Option<&'a Value> {
 }
 
 /// A selector in its query form.
-fn selector_text(value: &Value) -> String {
+pub(crate) fn selector_text(value: &Value) -> String {
     if let Value::String(text) = value {
         return text.clone();
     }

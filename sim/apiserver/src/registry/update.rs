@@ -9,10 +9,13 @@ use super::{
     read::{stored_form, view},
 };
 use crate::{
+    access::{self, escalation},
     admission,
     call::Call,
     failure::{Cause, Failure, Outcome},
-    fields, strategy,
+    fields,
+    request::{Target, Verb},
+    strategy,
 };
 
 impl Call<'_> {
@@ -40,6 +43,11 @@ impl Call<'_> {
         if !self.resource.create_on_update() || !self.target.subresource.is_empty() {
             return Err(self.not_found());
         }
+        let creation = Target {
+            verb: Verb::Create,
+            ..self.target.clone()
+        };
+        access::authorize_named(self.core, &self.user, &creation)?;
         self.drop_duplicate_owners(&mut object);
         self.fill_system_fields(&mut object);
         let object = fields::update(self, None, object);
@@ -75,10 +83,12 @@ impl Call<'_> {
         let resource = Arc::clone(&self.resource);
         let subresource = self.target.subresource.clone();
         admission::mutate(self, &mut object, Some(live))?;
+        escalation::check(self, &object, Some(live))?;
         field_manager::ignore_timestamps(live, &mut object);
         self.check_revision(live, &mut object)?;
         keep_system_fields(live, &mut object, resource.is_custom());
         strategy::prepare_update(&resource, &subresource, &mut object, live);
+        strategy::stamp(&resource, &mut object, live, &crate::core::time(self.now));
         let causes = strategy::validate(&resource, &subresource, &object, Some(live));
         if !causes.is_empty() {
             return Err(self.invalid(&object, &causes));
@@ -93,6 +103,7 @@ impl Call<'_> {
         if object == **live {
             return Ok(Arc::clone(live));
         }
+        self.convertible(&object, &resource.storage)?;
         if self.dry_run {
             return Ok(view(&resource, &Arc::new(stored_form(&resource, object))));
         }

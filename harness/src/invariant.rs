@@ -13,11 +13,14 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
     journal::{Key, Seen, What},
+    limits,
     session::Session,
+    target,
     verdict::Miss,
 };
 
@@ -46,6 +49,19 @@ pub(crate) struct Invariants {
     /// Every object that was ever in an inventory.
     inventoried: BTreeSet<Key>,
     secrets: secrets::Known,
+    late: Vec<Late>,
+}
+
+/// A finding that news may yet explain: where a cluster is watched kind by kind, those of one kind may overtake those
+/// of another, and only their versions tell which came first.
+struct Late {
+    miss: Miss,
+    /// What news would have to be about.
+    about: Key,
+    /// How old they would have to be.
+    version: u64,
+    position: usize,
+    at: Timestamp,
 }
 
 impl Invariants {
@@ -65,15 +81,45 @@ impl Invariants {
             conditions::check(seen)?;
             generation::check(seen)?;
             revision::check(seen, &served)?;
-            inventory::check(seen, &self.objects)?;
+            if let Err((miss, about)) = inventory::check(seen, &self.objects) {
+                if session.cluster.max_hold.is_none() {
+                    return Err(miss);
+                }
+                self.late.push(Late {
+                    miss,
+                    about,
+                    version: target::version(&seen.object),
+                    position: self.position,
+                    at: seen.at,
+                });
+            }
             self.secrets.check(seen)?;
         }
+        self.check_late(session)?;
         self.secrets.check_logs(&session.cluster.logs())?;
         let writes = session.cluster.writes(self.writes);
         self.writes += writes.len();
         writes
             .iter()
             .try_for_each(|write| deletion::check(write, &self.inventoried))
+    }
+
+    fn check_late(&mut self, session: &Session) -> Result<(), Miss> {
+        let history = session.journal.history();
+        let explains = |late: &Late| {
+            let mut news = history.get(late.position..).unwrap_or_default().iter();
+            news.any(|seen| seen.key == late.about && target::version(&seen.object) <= late.version)
+        };
+        self.late.retain(|late| !explains(late));
+        let clock = session.clock();
+        match self
+            .late
+            .iter()
+            .find(|late| clock.since(late.at) > limits::LATE_NEWS)
+        {
+            Some(late) => Err(late.miss.clone()),
+            None => Ok(()),
+        }
     }
 
     fn take_in(&mut self, seen: &Seen) {

@@ -42,11 +42,14 @@ pub(crate) const LISTED_WITHIN: Duration = Duration::from_secs(60);
 /// How long news are collected before they are put in order: longer than one watch lags behind another.
 pub(crate) const ORDERED_WITHIN: Duration = Duration::from_millis(250);
 
+/// How late news of one kind may come after those of another that they explain; less than a scenario's end takes.
+pub(crate) const LATE_NEWS: Duration = Duration::from_secs(5);
+
 /// How long a write may take to be seen by the watches.
 pub(crate) const SEEN_WITHIN: Duration = Duration::from_secs(30);
 
 /// Where time is real, how long an `expect` waits before it asks for a reconciliation, and between two requests.
-pub(crate) const REQUEST_AFTER: Duration = Duration::from_secs(2);
+pub(crate) const REQUEST_AFTER: Duration = Duration::from_secs(5);
 /// See above.
 pub(crate) const REQUEST_EVERY: Duration = Duration::from_secs(10);
 

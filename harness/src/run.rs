@@ -218,6 +218,7 @@ async fn prepare(source: &Source, options: &Options, started: Started) -> Result
         changed: BTreeMap::new(),
         // A scenario about such requests makes its own.
         requests: real_time && !source.text.contains("requestedAt"),
+        requested: false,
         notes: BTreeSet::new(),
     };
     let ready = target::ready(&mut session.journal, session.cluster.clock).await;

@@ -175,6 +175,31 @@ pub struct State {
     pub event: Option<EventMatch>,
 }
 
+impl State {
+    /// What is said without events and histories: they count what happened on the way, and on the way more may happen
+    /// than a scenario knows of.
+    pub(crate) fn without_records(mut self) -> Self {
+        let status = self.part.as_mut().and_then(|part| part.get_mut("status"));
+        if let Some(status) = status.and_then(serde_json::Value::as_object_mut) {
+            status.remove("history");
+        }
+        self.event = None;
+        self.cel = self
+            .cel
+            .filter(|expression| !expression.contains("status.history"));
+        self
+    }
+
+    /// What is said without histories.
+    pub(crate) fn without_history(self) -> Self {
+        let event = self.event.clone();
+        Self {
+            event,
+            ..self.without_records()
+        }
+    }
+}
+
 /// An event: what is given must match.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

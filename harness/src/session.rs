@@ -46,6 +46,8 @@ pub(crate) struct Session {
     pub(crate) changed: BTreeMap<Key, Arc<Value>>,
     /// Whether waiting may ask for reconciliations, as users do who do not want to wait for an interval.
     pub(crate) requests: bool,
+    /// Whether that happened.
+    pub(crate) requested: bool,
     /// What the report should say about how this was judged.
     pub(crate) notes: BTreeSet<String>,
 }
@@ -128,8 +130,10 @@ impl Session {
         let deadline = self.after(limit);
         let freshness = fresh.then(|| self.freshness());
         let mut requests = self.requests();
+        let counted = state.clone().without_history();
         loop {
             self.journal.catch_up()?;
+            let state = if self.requested { &counted } else { state };
             let differences = matching::check(state, &self.journal, freshness.as_ref());
             if differences.is_empty() {
                 return Ok(Ok(()));

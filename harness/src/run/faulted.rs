@@ -215,27 +215,8 @@ async fn seen(
     limit: std::time::Duration,
     session: &mut Session,
 ) -> Result<(), Miss> {
-    let state = without_records(session.resolve_state(state));
+    let state = session.resolve_state(state).without_records();
     session.wait(&state, fresh, limit).await.map(|_| ())
-}
-
-/// Events and histories count what happened on the way, and on the way anything may happen.
-fn without_records(state: State) -> State {
-    let mut part = state.part;
-    if let Some(status) = part
-        .as_mut()
-        .and_then(|part| part.get_mut("status")?.as_object_mut())
-    {
-        status.remove("history");
-    }
-    State {
-        event: None,
-        part,
-        cel: state
-            .cel
-            .filter(|expression| !expression.contains("status.history")),
-        ..state
-    }
 }
 
 /// A step after everything was healed: it must come true.
@@ -254,7 +235,7 @@ async fn converge(step: &Step, session: &mut Session) -> Result<(), Miss> {
         }
         other => return step::run(other, session).await,
     };
-    let state = without_records(session.resolve_state(&state));
+    let state = session.resolve_state(&state).without_records();
     let Err(differences) = session.wait(&state, fresh, limits::CONVERGE_WITHIN).await? else {
         return Ok(());
     };

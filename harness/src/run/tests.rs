@@ -1,14 +1,21 @@
 //! The runner on a world: what passes, what fails and how it is told.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
+
+use edges::Seed;
 
 use super::{Options, judge};
 use crate::{
-    SnapshotMode, Verdict,
+    Attached, Site, SnapshotMode, Verdict,
     event::Outcome,
     report::explain,
     scenario::{Catalogue, Roots, parse},
+    target,
 };
+
+fn roots() -> Roots {
+    Roots::at(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
+}
 
 fn play(steps: &str) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
@@ -147,8 +154,7 @@ fn a_snapshot_is_written_on_demand_and_then_compared() {
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let roots = Roots::at(root);
+    let roots = roots();
     let source = Catalogue::read_one(&roots, "kustomize/prune/removed-file")
         .unwrap()
         .unwrap();
@@ -170,4 +176,65 @@ fn the_same_seed_gives_the_same_trace() {
     assert!(first.iter().any(|line| line.contains(r#""verb":"delete""#)));
     assert_eq!(first, trace(7));
     assert_ne!(first, trace(8));
+}
+
+/// A world in real time, entered by its kubeconfig like any cluster.
+#[test]
+fn an_attached_cluster_is_judged_and_left_as_it_was_found() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let real = runtime.block_on(async { target::local::open(Seed(1)) }).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    fs::write(&kubeconfig, real.kubeconfig()).unwrap();
+    let file: serde_json::Value = serde_saphyr::from_str(&real.kubeconfig()).unwrap();
+    let site = Attached {
+        kubeconfig,
+        context: file["current-context"].as_str().unwrap().to_owned(),
+        git: format!("{}={}", real.git_url(), "http://git.example.com")
+            .parse()
+            .unwrap(),
+    };
+    let mut options = Options::new(roots(), 1);
+    options.site = Site::Attached(site.clone());
+    options.max_hold = Duration::from_secs(1);
+    let present = || {
+        let mut names = Vec::new();
+        for (group, version, resource) in [
+            ("", "v1", "configmaps"),
+            ("apps", "v1", "deployments"),
+            ("kustomize.toolkit.fluxcd.io", "v1", "kustomizations"),
+            ("source.toolkit.fluxcd.io", "v1", "gitrepositories"),
+        ] {
+            let found = real
+                .world
+                .api
+                .list(&apiserver::Gvr::new(group, version, resource), None);
+            names.extend(
+                found
+                    .iter()
+                    .map(|object| format!("{resource} {}", object["metadata"]["name"])),
+            );
+        }
+        names
+    };
+    let entered = runtime.block_on(target::attached::enter(&site)).unwrap();
+    assert!(entered.lacking.is_empty());
+    let second = runtime.block_on(target::attached::enter(&site)).err().unwrap();
+    assert_eq!(second.code, "target.lock");
+    let before = present();
+    // Pruning is off in the second: nobody but the harness takes back what it applied.
+    for name in ["kustomize/prune/removed-file", "kustomize/prune/disabled"] {
+        let source = Catalogue::read_one(&roots(), name).unwrap().unwrap();
+        let (_keep, cancelled) = tokio::sync::watch::channel(false);
+        let outcome = super::judge_live(&source, &options, cancelled, &mut |_| {});
+        assert_eq!(outcome.verdict, Verdict::Passed, "{}", explain(&outcome));
+        assert_eq!(present(), before, "{name}");
+    }
+    runtime.block_on(target::attached::leave(entered));
+    let other = Attached {
+        context: "another".to_owned(),
+        ..site
+    };
+    let refused = runtime.block_on(target::attached::enter(&other)).err().unwrap();
+    assert!(refused.message.contains("no such context"), "{}", refused.message);
 }

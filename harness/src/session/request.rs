@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Session;
 use crate::{
     journal::{Key, later},
-    limits, step, target,
+    limits, matching, step, target,
     verdict::Miss,
 };
 
@@ -44,6 +44,7 @@ impl Session {
 
     /// Asks for a reconciliation of everything that reconciles: what `flux reconcile` does.
     async fn request(&mut self) -> Result<(), Miss> {
+        self.requested = true;
         let now = self.clock().now().to_string();
         let patch = json!({"metadata": {"annotations": {REQUESTED_AT: now}}});
         let wanted: Vec<(Key, Value)> = self
@@ -99,4 +100,11 @@ fn reconciles(key: &Key, object: &Value) -> bool {
         && object.pointer("/spec/suspend") != Some(&Value::Bool(true))
         && object.pointer("/spec/interval").is_some()
         && object::deletion_timestamp(object).is_empty()
+        && !is_under_way(object)
+}
+
+/// Whether a reconciliation goes on: another request would hide how it ends.
+fn is_under_way(object: &Value) -> bool {
+    matching::conditions(object)
+        .any(|condition| condition["type"] == "Reconciling" && condition["reason"] == "Progressing")
 }

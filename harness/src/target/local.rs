@@ -22,16 +22,7 @@ use crate::verdict::Miss;
 /// # Errors
 /// When the world cannot be made.
 pub(crate) async fn start(seed: Seed, max_hold: Duration) -> Result<Started, Miss> {
-    let broken = |error: io::Error| Miss::broken("target.start", format!("no world: {error}"));
-    let (launcher, later) = launcher();
-    let config = RealConfig {
-        seed,
-        launcher: Some(launcher),
-        ..RealConfig::default()
-    };
-    let real = Real::start(config).map_err(broken)?;
-    let _ = later.set(sim::launcher(real.world.gate()));
-    sim::install(&real.world.api)?;
+    let real = open(seed)?;
     let kube = client(&real.kubeconfig()).await?;
     let clock = Clock::system();
     let changes = live::changes(kube.clone(), clock).await?;
@@ -49,6 +40,24 @@ pub(crate) async fn start(seed: Seed, max_hold: Duration) -> Result<Started, Mis
         _alive: Box::new(real),
     };
     Ok(Started { cluster, changes })
+}
+
+/// A world with the extension installed. Needs a tokio runtime of real time.
+///
+/// # Errors
+/// When the world cannot be made.
+pub(crate) fn open(seed: Seed) -> Result<Real, Miss> {
+    let broken = |error: io::Error| Miss::broken("target.start", format!("no world: {error}"));
+    let (launcher, later) = launcher();
+    let config = RealConfig {
+        seed,
+        launcher: Some(launcher),
+        ..RealConfig::default()
+    };
+    let real = Real::start(config).map_err(broken)?;
+    let _ = later.set(sim::launcher(real.world.gate()));
+    sim::install(&real.world.api)?;
+    Ok(real)
 }
 
 /// Starts pods as soon as the world that they live in is known.

@@ -81,7 +81,8 @@ impl Invariants {
             conditions::check(seen)?;
             generation::check(seen)?;
             revision::check(seen, &served)?;
-            if let Err((miss, about)) = inventory::check(seen, &self.objects) {
+            if let Err(wrong) = inventory::check(seen, &self.objects) {
+                let (miss, about) = *wrong;
                 if session.cluster.max_hold.is_none() {
                     return Err(miss);
                 }

@@ -40,7 +40,7 @@ fn parse(id: &str) -> Option<Key> {
 }
 
 /// Judges an observation; what is wrong comes with the object that is missing or too much.
-pub(super) fn check(seen: &Seen, objects: &BTreeMap<Key, Arc<Value>>) -> Result<(), (Miss, Key)> {
+pub(super) fn check(seen: &Seen, objects: &BTreeMap<Key, Arc<Value>>) -> Result<(), Box<(Miss, Key)>> {
     if seen.key.group != KUSTOMIZE_GROUP || !became_ready(seen) {
         return Ok(());
     }
@@ -50,7 +50,8 @@ pub(super) fn check(seen: &Seen, objects: &BTreeMap<Key, Arc<Value>>) -> Result<
             "{} has {missing} in its inventory, which does not exist",
             seen.key
         );
-        return Err((Miss::failed("invariant.inventory", message), missing.clone()));
+        let miss = Miss::failed("invariant.inventory", message);
+        return Err(Box::new((miss, missing.clone())));
     }
     if seen.object["spec"]["prune"] != Value::Bool(true) {
         return Ok(());
@@ -69,7 +70,10 @@ pub(super) fn check(seen: &Seen, objects: &BTreeMap<Key, Arc<Value>>) -> Result<
     {
         Some((key, _)) => {
             let message = format!("{} owns {key}, which is not in its inventory", seen.key);
-            Err((Miss::failed("invariant.inventory", message), key.clone()))
+            Err(Box::new((
+                Miss::failed("invariant.inventory", message),
+                key.clone(),
+            )))
         }
         None => Ok(()),
     }

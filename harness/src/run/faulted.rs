@@ -27,7 +27,10 @@ use crate::{
 
 /// What undisturbed runs came to, each run once.
 #[derive(Clone, Default)]
-pub(crate) struct References(Arc<Mutex<BTreeMap<String, Arc<OnceLock<Result<Deeds, Miss>>>>>>);
+pub(crate) struct References(Arc<Mutex<BTreeMap<String, Reference>>>);
+
+/// What one undisturbed run came to, as soon as it is known.
+type Reference = Arc<OnceLock<Result<Deeds, Miss>>>;
 
 impl References {
     fn of(&self, source: &Source, options: &Options) -> Result<Deeds, Miss> {

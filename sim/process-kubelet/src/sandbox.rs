@@ -12,7 +12,7 @@ use std::{
 use nix::{
     sys::{
         prctl,
-        signal::{Signal, killpg},
+        signal::{Signal, kill, killpg},
     },
     unistd::Pid,
 };
@@ -148,18 +148,17 @@ impl Running {
         }
     }
 
+    /// Asks the process, and only it, to end: what it started is its own affair.
     pub(crate) fn terminate(&self) {
-        self.signal(Signal::SIGTERM);
+        if !self.over {
+            // A process that is gone needs no signal.
+            let _ = kill(self.group, Signal::SIGTERM);
+        }
     }
 
     pub(crate) fn kill(&self) {
-        self.signal(Signal::SIGKILL);
-    }
-
-    fn signal(&self, signal: Signal) {
         if !self.over {
-            // A group that is gone needs no signal.
-            let _ = killpg(self.group, signal);
+            let _ = killpg(self.group, Signal::SIGKILL);
         }
     }
 }

@@ -33,6 +33,16 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// Opens a world in real time for kubectl, git and controllers: builds the programs and calls `gitops-conformance world`.
+    #[command(disable_help_flag = true)]
+    World {
+        /// Builds with optimisation; must come first.
+        #[arg(long)]
+        release: bool,
+        /// Flags of `gitops-conformance world` (`--help` lists them).
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Checks everything: format, clippy, tidy, all tests.
     Test,
     /// Checks the laws of the project that no compiler knows.
@@ -72,6 +82,7 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<ExitCode> {
     match command {
         Command::E2e { release, words } => run_built("run", release, &words),
+        Command::World { release, words } => run_built("world", release, &words),
         Command::Corpus { words } => run_built("corpus", true, &words),
         Command::Bench { package: None } => run_built("bench", true, &[]),
         Command::Bench {

@@ -34,9 +34,17 @@ pub(crate) fn cargo(words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Builds `gitops-conformance` and runs one of its commands; its exit code is the answer.
+/// Builds `gitops-conformance`, and beside it the program that its worlds run in pods, and runs one of its commands; its
+/// exit code is the answer.
 pub(crate) fn run_built(subcommand: &str, release: bool, words: &[String]) -> Result<ExitCode> {
-    let mut build = vec!["build", "--package", "harness", "--bin", "gitops-conformance"];
+    let mut build = vec![
+        "build",
+        "--package",
+        "harness",
+        "--package",
+        "extension",
+        "--bins",
+    ];
     if release {
         build.push("--release");
     }

@@ -70,6 +70,11 @@ pub(crate) struct Core {
 }
 
 impl Core {
+    /// The release that is played.
+    pub(crate) fn version(&self) -> String {
+        format!("v{}.2", self.minor)
+    }
+
     pub(crate) fn new(minor: &str, controllers: Controllers, rng: Rng) -> Self {
         let store = Store::new();
         let revision = store.revision();

@@ -189,7 +189,7 @@ fn version(core: &Core) -> Value {
         "emulationMinor": minor,
         "minCompatibilityMajor": major,
         "minCompatibilityMinor": minor.parse::<u32>().unwrap_or(1).saturating_sub(1).to_string(),
-        "gitVersion": format!("v{}.2", core.minor),
+        "gitVersion": core.version(),
         "gitCommit": "0000000000000000000000000000000000000000",
         "gitTreeState": "clean",
         "buildDate": "2026-01-01T00:00:00Z",

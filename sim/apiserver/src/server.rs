@@ -257,6 +257,11 @@ impl ApiServer {
         Changes(receiver)
     }
 
+    /// The release that the server plays, as `v1.36.2`.
+    pub fn version(&self) -> String {
+        self.core().version()
+    }
+
     /// The newest `resourceVersion`.
     pub fn resource_version(&self) -> u64 {
         self.core().revision()

@@ -110,6 +110,16 @@ fn is_scale(object: &Value) -> bool {
     manifest::object::kind(object) == "Scale"
 }
 
+/// An object as it stands alone: in a list it does not say what it is.
+fn whole(resource: &Resource, item: &Value) -> Value {
+    let mut object = item.clone();
+    if manifest::object::kind(&object).is_empty() {
+        object["kind"] = json!(resource.kind);
+        object["apiVersion"] = json!(resource.api_version());
+    }
+    object
+}
+
 fn row(resource: &Resource, item: &Value, version: &str, included: Include, now: Timestamp) -> Value {
     let look = Look { object: item, now };
     let cells = match &resource.model {
@@ -128,7 +138,7 @@ fn row(resource: &Resource, item: &Value, version: &str, included: Include, now:
     let object = match included {
         Include::Nothing => Value::Null,
         Include::Metadata => metadata_of(item, version),
-        Include::Object => item.clone(),
+        Include::Object => whole(resource, item),
     };
     let mut row = json!({"cells": cells, "object": object});
     if resource.is("", "pods")

@@ -86,7 +86,11 @@ impl Machines {
     pub(crate) fn register(&mut self) {
         for spec in &self.config.nodes {
             if let Some((kubelet, address)) = self.kubelets.get(&spec.name) {
-                let _ = kubelet.create(NODES, "", &node::object(spec, address, &kubelet.now()));
+                let _ = kubelet.create(
+                    NODES,
+                    "",
+                    &node::object(spec, address, &kubelet.api.version(), &kubelet.now()),
+                );
             }
         }
         if self.config.default_storage {

@@ -10,8 +10,8 @@ pub(crate) fn address(at: usize) -> String {
     format!("192.168.{}.{}", number / 250, number % 250)
 }
 
-/// A node's object.
-pub(crate) fn object(node: &Node, address: &str, now: &str) -> Value {
+/// A node's object; `version` is the release of its kubelet.
+pub(crate) fn object(node: &Node, address: &str, version: &str, now: &str) -> Value {
     let name = &node.name;
     let mut labels = json!({
         "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
@@ -29,6 +29,11 @@ pub(crate) fn object(node: &Node, address: &str, now: &str) -> Value {
         "metadata": {"name": name, "labels": labels},
         "spec": {"podCIDR": "10.244.0.0/16"},
         "status": {
+            "nodeInfo": {
+                "architecture": "amd64", "operatingSystem": "linux", "osImage": "Simulated", "kernelVersion": "6.12.0",
+                "kubeletVersion": version, "kubeProxyVersion": "", "containerRuntimeVersion": "simulated://1.0.0",
+                "machineID": name, "systemUUID": name, "bootID": name,
+            },
             "capacity": resources, "allocatable": resources,
             "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
             "conditions": [

@@ -113,7 +113,7 @@ impl Machines {
         let Some(spec) = spec else { return };
         let mut status = node.get("status").cloned().unwrap_or_else(|| json!({}));
         status["conditions"] =
-            crate::node::object(spec, address, &kubelet.now())["status"]["conditions"].clone();
+            crate::node::object(spec, address, &kubelet.api.version(), &kubelet.now())["status"]["conditions"].clone();
         kubelet.set_status(NODES, node, status);
         if let Some(fresh) = self.lifecycle.fresh(NODES, node) {
             let kept: Vec<Value> = taints.iter().filter(|taint| !ours(taint)).cloned().collect();

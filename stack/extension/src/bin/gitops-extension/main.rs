@@ -68,6 +68,7 @@ fn main() -> ExitCode {
 }
 
 fn start(component: &str, args: &[String]) -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "configuration is parsed once, here")]
     let filter = env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
     tracing_subscriber::fmt()
         .json()

@@ -68,7 +68,7 @@ async fn a_namespace_gets_ids_of_its_own() {
 async fn a_refused_workload_runs_once_it_may_use_a_constraint() {
     let world = start();
     deploy(&world);
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    world.clock.sleep(Duration::from_secs(5)).await;
     let pods = Gvr::new("", "v1", "pods");
     assert!(world.api.list(&pods, Some("flux-system")).is_empty());
     let events = world.api.list(&Gvr::new("", "v1", "events"), Some("flux-system"));
@@ -95,7 +95,7 @@ async fn a_refused_workload_runs_once_it_may_use_a_constraint() {
             "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "flux-system"}],
         }),
     );
-    tokio::time::sleep(Duration::from_secs(1200)).await;
+    world.clock.sleep(Duration::from_secs(1200)).await;
     let pods = world.api.list(&pods, Some("flux-system"));
     assert_eq!(pods.len(), 1);
     assert_eq!(

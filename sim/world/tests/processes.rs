@@ -1,5 +1,6 @@
 //! Pods as processes: what they are given, how they live and end. Every test runs as this machine allows best and again
 //! without namespaces.
+#![expect(clippy::print_stdout, reason = "a test says what it could do on this machine")]
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::{fs, path::PathBuf, time::Duration};

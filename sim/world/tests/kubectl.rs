@@ -2,7 +2,6 @@
 //!
 //! `KUBECTL` names programs, separated by colons, as continuous integration does; without it the folders of `PATH` are
 //! searched for `kubectl` and `kubectl.1.NN`. A machine that has none says so and holds no session.
-#![expect(clippy::print_stdout, reason = "a test says what it could do on this machine")]
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 #![expect(
     clippy::disallowed_methods,

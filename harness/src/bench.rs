@@ -64,19 +64,9 @@ fn with_world<T>(
     seed: Seed,
     act: impl FnOnce(&tokio::runtime::Runtime, kube::Client) -> io::Result<T>,
 ) -> io::Result<T> {
-    let runtime = runtime()?;
+    let runtime = target::sim::runtime()?;
     let (_journal, client, _alive) = runtime.block_on(started(seed)).map_err(|miss| other(&miss))?;
     act(&runtime, client)
-}
-
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        // No sockets in a simulated run. The interval of one: the judge is polled right after the task that woke it,
-        // not after some number of others that depends on what ran before.
-        .enable_time()
-        .event_interval(1)
-        .start_paused(true)
-        .build()
 }
 
 async fn started(seed: Seed) -> Result<(Journal, kube::Client, target::Cluster), Miss> {
@@ -142,7 +132,7 @@ fn memory() -> io::Result<String> {
     };
     let mut kept = Vec::new();
     for seed in 0..STARTS {
-        let runtime = runtime()?;
+        let runtime = target::sim::runtime()?;
         let world = runtime
             .block_on(started(Seed(u64::from(seed))))
             .map_err(|miss| other(&miss))?;

@@ -354,7 +354,7 @@ fn exit_of(summary: &Summary) -> Exit {
 }
 
 fn corpus(dir: &Path, filter: Option<&str>) -> io::Result<Exit> {
-    let report = apiserver::corpus::replay_in(dir, filter, &kubelet::corpus::ControllerManager)?;
+    let report = apiserver::corpus::replay(dir, filter, &kubelet::corpus::ControllerManager)?;
     for (name, area) in &report.areas {
         for difference in area.differences.iter().take(limits::DIFFERENCES_SHOWN) {
             print(&format!(

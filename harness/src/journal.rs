@@ -112,6 +112,8 @@ pub(crate) struct Journal {
     at_once: usize,
     /// Where the scenario's own part of the history begins.
     begin: usize,
+    /// What was there then.
+    present: BTreeSet<Key>,
 }
 
 impl Journal {
@@ -124,12 +126,14 @@ impl Journal {
             objects: BTreeMap::new(),
             at_once: 0,
             begin: 0,
+            present: BTreeSet::new(),
         }
     }
 
     /// Says that all before was there when the scenario began.
     pub(crate) fn begins_here(&mut self) {
         self.begin = self.history.len();
+        self.present = self.objects.keys().cloned().collect();
     }
 
     /// The observations of the scenario itself, oldest first.
@@ -138,15 +142,8 @@ impl Journal {
     }
 
     /// What was there when the scenario began.
-    pub(crate) fn present_at_begin(&self) -> BTreeSet<Key> {
-        let mut present = BTreeSet::new();
-        for seen in &self.history[..self.begin] {
-            match seen.what {
-                What::Deleted => present.remove(&seen.key),
-                What::Added | What::Modified => present.insert(seen.key.clone()),
-            };
-        }
-        present
+    pub(crate) fn present_at_begin(&self) -> &BTreeSet<Key> {
+        &self.present
     }
 
     /// What exists, ordered by key.

@@ -62,11 +62,12 @@ pub(crate) const REAL_SETTLE_WITHIN: Duration = Duration::from_secs(120);
 /// How long each part of cleaning up may take.
 pub(crate) const CLEAN_WITHIN: Duration = Duration::from_secs(60);
 
-/// How long an interrupted run may take to clean up.
-pub(crate) const LEAVE_WITHIN: Duration = Duration::from_secs(150);
+/// How long an interrupted run may take to clean up: both waits for what is deleted, and the extension's recovery.
+pub(crate) const LEAVE_WITHIN: Duration =
+    Duration::from_secs(2 * CLEAN_WITHIN.as_secs() + READY_WITHIN.as_secs() + 30);
 
-/// After how long without renewal a lock counts as abandoned.
-pub(crate) const LOCK_EXPIRES: Duration = Duration::from_secs(15 * 60);
+/// After how long without renewal a lock counts as abandoned: longer than a scenario may go on without news.
+pub(crate) const LOCK_EXPIRES: Duration = Duration::from_secs(REAL_SILENCE_MAX.as_secs() + 15 * 60);
 
 /// Observed changes a scenario may cause; a controller that writes in a loop reaches it within a second.
 pub(crate) const CHANGES_MAX: usize = 50_000;

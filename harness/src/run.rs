@@ -175,14 +175,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 fn play(source: &Source, seed: Seed, course: impl AsyncFnOnce(Started) -> Course) -> Course {
     let logs = Logs::default();
     let _collecting = logs.collect();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        // No sockets in a simulated run. The interval of one: the judge is polled right after the task that woke it,
-        // not after some number of others that depends on what ran before.
-        .enable_time()
-        .event_interval(1)
-        .start_paused(true)
-        .build();
-    let runtime = match runtime {
+    let runtime = match target::sim::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return Course::missed(Miss::broken("target.start", format!("no runtime: {error}"))),
     };

@@ -2,10 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{
-    fault::Fault,
-    scenario::{Source, Step},
-};
+use crate::scenario::{Source, Step};
 
 /// Where scenarios run.
 #[derive(Debug, Clone, Default)]
@@ -13,7 +10,7 @@ pub enum Site {
     /// A simulated cluster for each, in this process, in virtual time.
     #[default]
     Sim,
-    /// A world for each, in real time, behind sockets, its components in processes.
+    /// A world for each, in real time, judged through sockets, its components in this process.
     Local,
     /// A cluster that is there already, one scenario after the other.
     Attached(Attached),
@@ -95,15 +92,10 @@ impl Site {
         !matches!(self, Self::Sim)
     }
 
-    /// Whether a fault can be caused there.
-    fn causes(&self, fault: Fault) -> bool {
+    /// Whether faults can be caused there.
+    fn causes_faults(&self) -> bool {
         match self {
-            Self::Sim => true,
-            // Sockets and processes are the machine's: what the API server and the Git server do can be chosen.
-            Self::Local => !matches!(
-                fault,
-                Fault::GitServerSlow | Fault::GitAnswersTruncated | Fault::NetworkParted
-            ),
+            Self::Local | Self::Sim => true,
             Self::Attached(_) => false,
         }
     }
@@ -114,7 +106,7 @@ impl Site {
             return None;
         }
         source.scenario.steps.iter().find_map(|step| match &step.value {
-            Step::Break(fault) | Step::Heal(fault) if !self.causes(*fault) => Some("target.faults"),
+            Step::Break(_) | Step::Heal(_) if !self.causes_faults() => Some("target.faults"),
             Step::Advance(span) if span.0 > max_hold => Some("target.time"),
             _ => None,
         })
@@ -148,12 +140,7 @@ mod tests {
                 Some("target.time"),
             ),
             ("  - break: apiSlow\n", None, None, Some("target.faults")),
-            (
-                "  - heal: networkParted\n",
-                None,
-                Some("target.faults"),
-                Some("target.faults"),
-            ),
+            ("  - heal: networkParted\n", None, None, Some("target.faults")),
         ] {
             let source = source(steps);
             assert_eq!(Site::Sim.obstacle(&source, five), sim, "{steps}");

@@ -34,8 +34,8 @@ pub(crate) fn cargo(words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Builds `gitops-conformance`, and beside it the program that its worlds run in pods, and runs one of its commands; its
-/// exit code is the answer.
+/// Builds `gitops-conformance`, and for a world the program that runs in its pods, and runs one of its commands; its exit
+/// code is the answer.
 pub(crate) fn run_built(subcommand: &str, release: bool, words: &[String]) -> Result<ExitCode> {
     let mut build = vec![
         "build",

@@ -56,7 +56,12 @@ async fn follow(
     emit: &mut dyn FnMut(Event),
 ) -> Course {
     let begin = started.cluster.clock.now();
-    let mut session = match prepare(source, options, started).await {
+    let prepared = tokio::select! {
+        biased;
+        () = ended(&mut cancelled) => Err(interrupted()),
+        prepared = prepare(source, options, started) => prepared,
+    };
+    let mut session = match prepared {
         Ok(session) => session,
         Err(course) => return course,
     };

@@ -31,21 +31,23 @@ impl Session {
         // The extension takes back what it applied, as far as it prunes.
         self.remove(&first).await?;
         self.wait_gone(&first).await?;
-        if let Some(stuck) = self.left(&first).first().cloned() {
+        for stuck in self.left(&first) {
             // Nobody is there to finish it: it must not keep its namespace from going.
             self.release(&stuck).await?;
         }
+        let before = self.journal.present_at_begin();
         let applied: BTreeSet<Key> = self
             .journal
             .of_scenario()
             .iter()
+            .filter(|seen| self.is_own(&seen.key))
             .flat_map(invariant::inventoried)
             .collect();
-        let before = self.journal.present_at_begin();
         let rest: Vec<Key> = applied
             .into_iter()
             .filter(|key| !before.contains(key))
             .chain(then)
+            .chain(first)
             .collect();
         self.remove(&rest).await?;
         self.restore().await?;
@@ -57,6 +59,11 @@ impl Session {
                 format!("{key} could not be removed"),
             )),
         }
+    }
+
+    /// Whether an object came with the scenario, or the scenario changed it.
+    pub(super) fn is_own(&self, key: &Key) -> bool {
+        !self.journal.present_at_begin().contains(key) || self.changed.contains_key(key)
     }
 
     fn key_of(&self, reference: &ObjectRef) -> Option<Key> {

@@ -42,7 +42,7 @@ impl Session {
         Ok(true)
     }
 
-    /// Asks for a reconciliation of everything that reconciles: what `flux reconcile` does.
+    /// Asks for a reconciliation of all that is the scenario's and reconciles: what `flux reconcile` does.
     async fn request(&mut self) -> Result<(), Miss> {
         self.requested = true;
         let now = self.clock().now().to_string();
@@ -51,7 +51,7 @@ impl Session {
             .journal
             .objects()
             .iter()
-            .filter(|(key, object)| reconciles(key, object))
+            .filter(|(key, object)| self.is_own(key) && reconciles(key, object))
             .map(|(key, object)| (key.clone(), (**object).clone()))
             .collect();
         for (key, object) in wanted {

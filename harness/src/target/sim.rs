@@ -18,6 +18,20 @@ use crate::{
 };
 pub(super) use install::{install, launcher};
 
+/// The runtime that a simulated cluster needs.
+///
+/// # Errors
+/// When the system gives none.
+pub(crate) fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        // No sockets in a simulated run. The interval of one: the judge is polled right after the task that woke it,
+        // not after some number of others that depends on what ran before.
+        .enable_time()
+        .event_interval(1)
+        .start_paused(true)
+        .build()
+}
+
 /// Starts a world and installs the extension in it.
 ///
 /// # Errors

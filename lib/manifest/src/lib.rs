@@ -4,6 +4,7 @@
 
 pub mod labels;
 pub mod object;
+pub mod quantity;
 
 use std::{fmt, str::FromStr};
 

@@ -45,16 +45,6 @@ pub trait Environments: Sync {
     fn start(&self, environment: &str, now: Timestamp) -> Option<Box<dyn Environment>>;
 }
 
-/// Every server is alone.
-#[derive(Debug, Clone, Copy)]
-pub struct Alone;
-
-impl Environments for Alone {
-    fn start(&self, _: &str, _: Timestamp) -> Option<Box<dyn Environment>> {
-        None
-    }
-}
-
 /// What a replay found.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -119,19 +109,12 @@ impl fmt::Display for Report {
     }
 }
 
-/// Replays a folder of areas, or an archive that [`pack`] wrote. Only cases run whose `area/name` contains `filter`.
+/// Replays a folder of areas, or an archive that [`pack`] wrote, with controllers beside the server in the environments
+/// that have some. Only cases run whose `area/name` contains `filter`.
 ///
 /// # Errors
 /// When something cannot be read.
-pub fn replay(path: &Path, filter: Option<&str>) -> io::Result<Report> {
-    replay_in(path, filter, &Alone)
-}
-
-/// The same with controllers beside the server in the environments that have some.
-///
-/// # Errors
-/// When something cannot be read.
-pub fn replay_in(path: &Path, filter: Option<&str>, environments: &dyn Environments) -> io::Result<Report> {
+pub fn replay(path: &Path, filter: Option<&str>, environments: &dyn Environments) -> io::Result<Report> {
     let corpus = archive::read(path)?;
     let wanted = |case: &&archive::Case| {
         let text = |key: &str| case.value[key].as_str().unwrap_or_default();

@@ -7,7 +7,6 @@ mod allocate;
 mod convert;
 mod defaults;
 mod prepare;
-pub(crate) mod quantity;
 mod reset;
 mod shape;
 mod table;

@@ -4,32 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value as Json;
 
-use crate::{limits, types::Type};
+use crate::{limits, parser::RESERVED, types::Type};
 
-/// Words that expressions write between underscores when a member is named so.
-const RESERVED: [&str; 21] = [
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
+/// Words that expressions write between underscores when a member is named so, beside the reserved ones.
+const WORDS: [&str; 5] = ["true", "false", "null", "in", "while"];
 
 /// How expressions write the name of a member; `None` if they cannot name it.
 #[must_use]
@@ -39,7 +17,7 @@ pub fn escape(name: &str) -> Option<String> {
     if first.is_ascii_digit() || !name.chars().all(plain) {
         return None;
     }
-    if RESERVED.contains(&name) {
+    if WORDS.contains(&name) || RESERVED.contains(&name) {
         return Some(format!("__{name}__"));
     }
     Some(

@@ -10,7 +10,7 @@ use crate::{
 const OPERAND: &str = "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
 
 /// Words that may not name anything.
-const RESERVED: [&str; 16] = [
+pub(crate) const RESERVED: [&str; 16] = [
     "as",
     "break",
     "const",

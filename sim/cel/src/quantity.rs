@@ -1,85 +1,36 @@
 //! Quantities: `100m`, `2Gi`.
 
+use manifest::quantity::{MALFORMED, Quantity};
+
 use crate::{
     eval::{Fault, Outcome},
     value::{Opaque, Value},
 };
 
-/// A number, in billionths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Quantity(i128);
-
 const ONE: i128 = 1_000_000_000;
-const FORM: &str =
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
-/// How much a suffix stands for, in billionths.
-fn scale(suffix: &str) -> Option<i128> {
-    let binary = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-    if let Some(at) = binary.iter().position(|own| *own == suffix) {
-        return 1024_i128
-            .checked_pow(u32::try_from(at).ok()? + 1)?
-            .checked_mul(ONE);
-    }
-    let exponent = match suffix {
-        "n" => -9,
-        "u" => -6,
-        "m" => -3,
-        "" => 0,
-        "k" => 3,
-        "M" => 6,
-        "G" => 9,
-        "T" => 12,
-        "P" => 15,
-        "E" => 18,
-        other => other
-            .strip_prefix(['e', 'E'])
-            .filter(|digits| !digits.is_empty())?
-            .parse::<i32>()
-            .ok()?,
-    };
-    10_i128.checked_pow(u32::try_from(exponent + 9).ok()?)
-}
-
+/// The amount, or what the genuine reader says is wrong with it: the form first, then the suffix.
 fn parse(text: &str) -> Result<Quantity, &'static str> {
-    let (negative, rest) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let end = rest
-        .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
-        .unwrap_or(rest.len());
-    let (number, suffix) = rest.split_at(end);
-    let letters = suffix.trim_start_matches(|letter| "eEinumkKMGTP".contains(letter));
-    let digits = letters.strip_prefix(['+', '-']).unwrap_or(letters);
-    if text.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return Err(FORM);
-    }
-    let scale = scale(suffix).ok_or("unable to parse quantity's suffix")?;
-    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-    let numeric = "unable to parse numeric part of quantity";
-    if number.is_empty() || part.contains('.') || whole.is_empty() && part.is_empty() {
-        return Err(FORM);
-    }
-    let read = |digits: &str| {
-        if digits.is_empty() {
-            Ok(0)
+    Quantity::parse(text).ok_or_else(|| {
+        let rest = text.strip_prefix(['+', '-']).unwrap_or(text);
+        let suffix = rest.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+        let number = &rest[..rest.len() - suffix.len()];
+        let letters = suffix.trim_start_matches(|letter| "eEinumkKMGTP".contains(letter));
+        let digits = letters.strip_prefix(['+', '-']).unwrap_or(letters);
+        let formed = number.bytes().any(|byte| byte.is_ascii_digit())
+            && number.matches('.').count() < 2
+            && digits.bytes().all(|digit| digit.is_ascii_digit());
+        if formed {
+            "unable to parse quantity's suffix"
         } else {
-            digits.parse::<i128>().map_err(|_| numeric)
+            MALFORMED
         }
-    };
-    let part: String = part.chars().take(18).collect();
-    let ten = 10_i128.pow(u32::try_from(part.len()).unwrap_or(0));
-    let fraction = read(&part)?.saturating_mul(scale);
-    // What is smaller than a billionth is rounded up.
-    let fraction = fraction / ten + i128::from(fraction % ten != 0);
-    let sum = read(whole)?.saturating_mul(scale).saturating_add(fraction);
-    Ok(Quantity(if negative { -sum } else { sum }))
+    })
 }
 
 /// Functions of quantities; `None` if the call is none.
 pub(crate) fn call(function: &str, args: &[Value]) -> Option<Outcome> {
-    let made = |number: i128| Ok(Value::opaque(Opaque::Quantity(Quantity(number))));
+    let made = |number: i128| Ok(Value::opaque(Opaque::Quantity(Quantity::billionths(number))));
     match (function, args) {
         ("quantity", [Value::String(text)]) => Some(
             parse(text)
@@ -88,9 +39,10 @@ pub(crate) fn call(function: &str, args: &[Value]) -> Option<Outcome> {
         ),
         ("isQuantity", [Value::String(text)]) => Some(Ok(Value::Bool(parse(text).is_ok()))),
         (_, [Value::Opaque(own), rest @ ..]) => {
-            let Opaque::Quantity(Quantity(own)) = **own else {
+            let Opaque::Quantity(own) = **own else {
                 return None;
             };
+            let own = own.nano();
             match rest {
                 [] => alone(function, own),
                 [Value::Int(other)] => {
@@ -102,9 +54,10 @@ pub(crate) fn call(function: &str, args: &[Value]) -> Option<Outcome> {
                     }
                 }
                 [Value::Opaque(other)] => {
-                    let Opaque::Quantity(Quantity(other)) = **other else {
+                    let Opaque::Quantity(other) = **other else {
                         return None;
                     };
+                    let other = other.nano();
                     Some(match function {
                         "add" => made(own + other),
                         "sub" => made(own - other),

@@ -3,12 +3,12 @@
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
+use manifest::quantity::Quantity;
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::{
     decl::escape,
     net::{Cidr, Ip},
-    quantity::Quantity,
     semver::Semver,
     url::Url,
 };

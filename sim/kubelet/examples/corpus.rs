@@ -7,7 +7,7 @@ fn main() -> std::io::Result<()> {
     let args: Vec<String> = std::env::args().collect();
     let dir = args.get(1).map_or(".", String::as_str);
     let filter = args.get(2).map(String::as_str).filter(|text| !text.is_empty());
-    let report = apiserver::corpus::replay_in(Path::new(dir), filter, &kubelet::corpus::ControllerManager)?;
+    let report = apiserver::corpus::replay(Path::new(dir), filter, &kubelet::corpus::ControllerManager)?;
     let lines = args.get(3).and_then(|text| text.parse().ok()).unwrap_or(5);
     for (name, area) in &report.areas {
         let mut families: BTreeMap<&str, usize> = BTreeMap::new();

@@ -18,9 +18,8 @@ use crate::{
     manager::Manager,
     owned,
     resources::{
-        AUTOSCALERS, BUDGETS, CLAIMS, CLASSES, CRON_JOBS, DAEMON_SETS, DEPLOYMENTS, ENDPOINTS, EVENTS,
-        INGRESSES, JOBS, NODES, PODS, QUOTAS, REPLICA_SETS, Resource, SECRETS, SERVICES, STATEFUL_SETS,
-        VOLUMES,
+        AUTOSCALERS, BUDGETS, CLAIMS, CLASSES, CRON_JOBS, DAEMON_SETS, DEPLOYMENTS, ENDPOINTS, INGRESSES,
+        JOBS, NODES, PODS, REPLICA_SETS, Resource, SERVICES, STATEFUL_SETS, VOLUMES,
     },
 };
 
@@ -62,7 +61,7 @@ const JOB_BATCH: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_secs(1);
 
 /// The kinds that are looked at; the first of equal names wins.
-const KINDS: [Resource; 18] = [
+const KINDS: [Resource; 16] = [
     DEPLOYMENTS,
     REPLICA_SETS,
     STATEFUL_SETS,
@@ -77,8 +76,6 @@ const KINDS: [Resource; 18] = [
     CLAIMS,
     VOLUMES,
     CLASSES,
-    QUOTAS,
-    SECRETS,
     BUDGETS,
     AUTOSCALERS,
 ];
@@ -252,9 +249,6 @@ impl Driver {
     /// A change concerns the object itself, the workload that controls it, and whoever looks at such objects.
     fn take(&mut self, change: &Change) {
         let item = &change.object;
-        if self.manager.is_some() && counts_for_quotas(change) {
-            self.enqueue_all(QUOTAS, object::namespace(item));
-        }
         let Some(resource) = KINDS.into_iter().find(|kind| {
             kind.plural == change.gvr.resource
                 && kind.group == change.gvr.group
@@ -403,14 +397,6 @@ impl Driver {
         let now = self.now();
         self.queue.again(key, again, now);
     }
-}
-
-/// Only what comes or goes changes what a quota counts, and pods that end.
-fn counts_for_quotas(change: &Change) -> bool {
-    let resource = change.gvr.resource.as_str();
-    resource != EVENTS.plural
-        && (change.kind != ChangeKind::Modified
-            || matches!(resource, "pods" | "services" | "persistentvolumeclaims"))
 }
 
 /// The pod whose real process ended; waits for ever without nodes.

@@ -33,8 +33,6 @@ mod node;
 mod owned;
 mod podgc;
 mod process;
-mod quantity;
-mod quota;
 mod recorder;
 mod replicaset;
 mod report;
@@ -43,7 +41,6 @@ mod scheduling;
 mod service;
 mod statefulset;
 mod status;
-mod tokens;
 mod volumes;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

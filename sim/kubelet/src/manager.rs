@@ -13,14 +13,14 @@ use crate::{
     autoscaler, budget, cronjob, daemonset, deployment,
     driver::{Again, Key},
     endpoints::{self, Triggers},
-    job, owned, podgc, quota,
+    job, owned, podgc,
     recorder::Recorder,
     replicaset,
     resources::{
         AUTOSCALERS, BUDGETS, CLAIMS, CRON_JOBS, DAEMON_SETS, DEPLOYMENTS, ENDPOINTS, INGRESSES, JOBS, NODES,
-        PODS, QUOTAS, REPLICA_SETS, Resource, SECRETS, SERVICES, STATEFUL_SETS, VOLUMES,
+        PODS, REPLICA_SETS, Resource, SERVICES, STATEFUL_SETS, VOLUMES,
     },
-    service, statefulset, tokens, volumes,
+    service, statefulset, volumes,
 };
 
 /// The controllers' hands.
@@ -38,10 +38,8 @@ pub(crate) struct Manager {
     endpoints: Actor,
     slices: Actor,
     mirrors: Actor,
-    quotas: Actor,
     budgets: Actor,
     autoscalers: Actor,
-    tokens: Actor,
     ingresses: Actor,
     storage: volumes::Hands,
     triggers: Triggers,
@@ -62,12 +60,6 @@ impl Manager {
             )
         };
         let same = |name: &'static str| act(name, name);
-        let root = Identity::named(
-            "system:kube-controller-manager",
-            None,
-            "kube-controller-manager",
-            "tokens-controller",
-        );
         // What publishes addresses of Ingresses is no part of Kubernetes.
         let outside = Identity {
             user: User::admin(),
@@ -91,10 +83,8 @@ impl Manager {
                 "endpointslicemirroring-controller",
                 "endpoint-slice-mirroring-controller",
             ),
-            quotas: act("resourcequota-controller", "resourcequota-controller"),
             budgets: act("disruption-controller", "controllermanager"),
             autoscalers: same("horizontal-pod-autoscaler"),
-            tokens: Actor::new(api, config.clock, recorder, root),
             ingresses: Actor::new(api, config.clock, recorder, outside),
             storage: volumes::Hands {
                 binder: act("persistent-volume-binder", "persistentvolume-controller"),
@@ -155,9 +145,7 @@ impl Manager {
             INGRESSES if self.cloud => service::publish(&self.ingresses, item),
             CLAIMS => self.storage.claim(item),
             VOLUMES => self.storage.volume(item),
-            QUOTAS => quota::reconcile(&self.quotas, item),
             BUDGETS => budget::reconcile(&self.budgets, item),
-            SECRETS => tokens::reconcile(&self.tokens, item),
             _ => {}
         }
     }

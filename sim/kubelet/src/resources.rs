@@ -40,10 +40,6 @@ pub(crate) const SLICES: Resource = resource("discovery.k8s.io", "v1", "endpoint
 pub(crate) const CLAIMS: Resource = resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim");
 pub(crate) const VOLUMES: Resource = resource("", "v1", "persistentvolumes", "PersistentVolume");
 pub(crate) const CLASSES: Resource = resource("storage.k8s.io", "v1", "storageclasses", "StorageClass");
-pub(crate) const QUOTAS: Resource = resource("", "v1", "resourcequotas", "ResourceQuota");
-pub(crate) const SECRETS: Resource = resource("", "v1", "secrets", "Secret");
-pub(crate) const SERVICE_ACCOUNTS: Resource = resource("", "v1", "serviceaccounts", "ServiceAccount");
-pub(crate) const CONFIG_MAPS: Resource = resource("", "v1", "configmaps", "ConfigMap");
 pub(crate) const BUDGETS: Resource = resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget");
 pub(crate) const AUTOSCALERS: Resource = resource(
     "autoscaling",

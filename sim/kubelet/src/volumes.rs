@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use manifest::object;
+use manifest::{object, quantity::Quantity};
 use serde_json::{Value, json};
 
 use crate::{
     actor::{Actor, EventKind},
     owned,
-    quantity::bytes,
     resources::{CLAIMS, CLASSES, PODS, VOLUMES},
 };
 
@@ -24,6 +23,11 @@ const VOLUME_PROTECTION: &str = "kubernetes.io/pv-protection";
 
 /// The provisioner that this cluster has, by the name of its genuine model.
 pub(crate) const SIMULATED_PROVISIONER: &str = "rancher.io/local-path";
+
+/// An amount of an object; none counts as less than any.
+fn amount(object: &Value, path: &str) -> Option<Quantity> {
+    Quantity::of(object.pointer(path)?)
+}
 
 /// The hands of the binder and of the two controllers that keep storage in use from vanishing.
 pub(crate) struct Hands {
@@ -91,15 +95,15 @@ impl Hands {
                     .iter()
                     .all(|mode| modes.contains(mode))
                 && selector.is_none_or(|selector| selector.matches(object::labels(volume)))
-                && bytes(owned::text(volume, "/spec/capacity/storage"))
-                    >= bytes(owned::text(claim, "/spec/resources/requests/storage"))
+                && amount(volume, "/spec/capacity/storage")
+                    >= amount(claim, "/spec/resources/requests/storage")
         };
         let all = self.binder.all(VOLUMES, "");
         all.iter()
             .filter(fits)
             .min_by_key(|volume| {
                 let kept = volume.pointer("/spec/claimRef").is_some();
-                (!kept, bytes(owned::text(volume, "/spec/capacity/storage")))
+                (!kept, amount(volume, "/spec/capacity/storage"))
             })
             .cloned()
     }

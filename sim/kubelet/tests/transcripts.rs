@@ -46,7 +46,7 @@ const RATCHET: [(&str, usize); 34] = [
 fn agreement_only_rises() {
     let archive =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../apiserver/vectors/kube-apiserver-1.36.2.jsonl.zst");
-    let report = apiserver::corpus::replay_in(&archive, None, &ControllerManager).unwrap();
+    let report = apiserver::corpus::replay(&archive, None, &ControllerManager).unwrap();
     let mut fallen = Vec::new();
     for (name, least) in RATCHET {
         let area = &report.areas[name];

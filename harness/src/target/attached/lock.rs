@@ -4,7 +4,7 @@ use edges::Clock;
 use jiff::Timestamp;
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde_json::{Value, json};
 
@@ -75,12 +75,22 @@ impl Lock {
             .await;
     }
 
-    /// Gives the lock back.
+    /// Gives the lock back, if nobody took it over meanwhile.
     pub(crate) async fn release(self) {
+        let Ok(Some(lease)) = self.leases.get_opt(NAME).await else {
+            return;
+        };
+        if lease.data["spec"]["holderIdentity"] != self.holder {
+            return;
+        }
+        let as_seen = Preconditions {
+            resource_version: lease.metadata.resource_version,
+            uid: lease.metadata.uid,
+        };
         // It expires by itself.
         let _ = self
             .leases
-            .delete(NAME, &kube::api::DeleteParams::default())
+            .delete(NAME, &DeleteParams::default().preconditions(as_seen))
             .await;
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::kinds::quantity::Quantity;
+use manifest::quantity::Quantity;
 
 /// Amounts by the name of what is counted.
 pub(super) type Amounts = BTreeMap<String, Quantity>;

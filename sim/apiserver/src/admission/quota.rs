@@ -8,13 +8,11 @@ mod usage;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use manifest::quantity::Quantity;
 use serde_json::{Map, Value};
 
 use super::amounts::{self, Amounts};
-use crate::{
-    call::Call, controllers::Actor, core::Core, failure::Outcome, kinds::quantity::Quantity, names,
-    store::in_namespace,
-};
+use crate::{call::Call, controllers::Actor, core::Core, failure::Outcome, names, store::in_namespace};
 
 /// Charges an object to the quotas of its namespace, or refuses it.
 pub(super) fn charge(call: &mut Call<'_>, object: &Value, old: Option<&Value>) -> Outcome<()> {

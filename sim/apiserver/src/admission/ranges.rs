@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use manifest::quantity::Quantity;
 use serde_json::{Map, Value};
 
 use super::amounts::{self, Amounts};
-use crate::{call::Call, failure::Outcome, kinds::quantity::Quantity, store::in_namespace};
+use crate::{call::Call, failure::Outcome, store::in_namespace};
 
 const ANNOTATION: &str = "kubernetes.io/limit-ranger";
 

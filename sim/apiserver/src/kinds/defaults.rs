@@ -6,10 +6,11 @@ mod pod;
 mod policies;
 mod workloads;
 
+use manifest::quantity::Quantity;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Kind, quantity,
+    Kind,
     shape::{self, Ty},
 };
 
@@ -77,7 +78,7 @@ fn descend(ty: &Ty, value: &mut Value) {
 fn round_up(value: &mut Value) {
     let Value::Object(amounts) = value else { return };
     for amount in amounts.values_mut() {
-        if let Some(quantity) = quantity::Quantity::of(amount) {
+        if let Some(quantity) = Quantity::of(amount) {
             *amount = Value::from(quantity.to_milli().to_string());
         }
     }

@@ -6,7 +6,9 @@ mod service;
 
 use serde_json::{Map, Value, json};
 
-use super::{Kind, allocate, quantity, shape};
+use manifest::quantity::Quantity;
+
+use super::{Kind, allocate, shape};
 
 /// Annotation that carries a DaemonSet's template generation, which has no member in `apps/v1`.
 pub(super) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
@@ -338,8 +340,8 @@ fn phase_transition(new: &mut Value, old: &Value) {
 }
 
 /// The sum of two amounts as the server prints it.
-pub(super) fn amount(value: Option<&Value>) -> Option<quantity::Quantity> {
-    quantity::Quantity::of(value?)
+pub(super) fn amount(value: Option<&Value>) -> Option<Quantity> {
+    Quantity::of(value?)
 }
 
 /// Takes a member from the old object, also its absence.

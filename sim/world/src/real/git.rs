@@ -25,17 +25,10 @@ pub(crate) async fn answer(
     side: Side,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, BoxError> {
-    let (head, body) = request.into_parts();
-    let body = Limited::new(body, limits::GIT_BODY);
-    let body = match timeout(limits::BODY, body.collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large"));
-        }
-        Ok(Err(error)) => return Err(error),
-        Err(_) => return Ok(plain(StatusCode::REQUEST_TIMEOUT, "Request body did not arrive")),
+    let request = match bounded(request).await? {
+        Ok(request) => request,
+        Err(refusal) => return Ok(refusal),
     };
-    let request: Request<Bytes> = Request::from_parts(head, body);
     let work = spawn_blocking(move || match side {
         Side::Cluster => git.handle(&request),
         Side::Host => Ok(git.handle_admin(&request)),
@@ -48,7 +41,24 @@ pub(crate) async fn answer(
     }
 }
 
-fn plain(status: StatusCode, text: &str) -> Response<Body> {
+/// Reads a request's body; one that is too large or too slow is refused.
+pub(crate) async fn bounded(
+    request: Request<Incoming>,
+) -> Result<Result<Request<Bytes>, Response<Body>>, BoxError> {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, limits::GIT_BODY);
+    Ok(match timeout(limits::BODY, body.collect()).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(head, body.to_bytes())),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(plain(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large"))
+        }
+        Ok(Err(error)) => return Err(error),
+        Err(_) => Err(plain(StatusCode::REQUEST_TIMEOUT, "Request body did not arrive")),
+    })
+}
+
+/// An answer in plain words.
+pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Body> {
     let mut response = Response::new(body_from(format!("{text}\n")));
     *response.status_mut() = status;
     response

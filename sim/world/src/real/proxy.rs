@@ -1,19 +1,19 @@
 //! An HTTP proxy that knows the cluster's names, for pods that share the host's network.
 
 use bytes::Bytes;
-use edges::{Body, BoxError, HttpError, body_from};
+use edges::{Body, BoxError, HttpError};
 use git_server::GitServer;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::TcpStream,
     task::{JoinSet, spawn_blocking},
-    time::timeout,
 };
 
-use crate::{GIT_HOST, Network, limits};
+use super::git::{bounded, plain};
+use crate::{GIT_HOST, Network};
 
 /// Leads one request to where its host is.
 pub(crate) async fn lead(
@@ -21,17 +21,10 @@ pub(crate) async fn lead(
     git: GitServer,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, BoxError> {
-    let (head, body) = request.into_parts();
-    let body = Limited::new(body, limits::GIT_BODY);
-    let body = match timeout(limits::BODY, body.collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, "request body too large"));
-        }
-        Ok(Err(error)) => return Err(error),
-        Err(_) => return Ok(plain(StatusCode::REQUEST_TIMEOUT, "request body did not arrive")),
+    let request = match bounded(request).await? {
+        Ok(request) => request,
+        Err(refusal) => return Ok(refusal),
     };
-    let request = Request::from_parts(head, body);
     let Some(host) = request
         .uri()
         .host()
@@ -84,10 +77,4 @@ async fn forward(
         })
         .boxed_unsync()
     }))
-}
-
-fn plain(status: StatusCode, text: &str) -> Response<Body> {
-    let mut response = Response::new(body_from(format!("{text}\n")));
-    *response.status_mut() = status;
-    response
 }

@@ -1,11 +1,9 @@
 //! What an object counts for in a quota.
 
+use manifest::quantity::Quantity;
 use serde_json::Value;
 
-use crate::{
-    admission::amounts::{self, Amounts},
-    kinds::quantity::Quantity,
-};
+use crate::admission::amounts::{self, Amounts};
 
 /// The resources of the core group that quotas also know by their bare names.
 const BARE: [&str; 7] = [

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Members, empty, fill, fill_number, object, text, unset};
-use crate::kinds::quantity::Quantity;
+use manifest::quantity::Quantity;
 
 pub(super) fn rules(shape: &str, map: &mut Members) {
     match shape {

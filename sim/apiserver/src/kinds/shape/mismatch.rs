@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::{Ty, of, shape};
-use crate::kinds::{Kind, quantity, time};
+use manifest::quantity;
+
+use crate::kinds::{Kind, time};
 
 /// The decoder's first complaint about an object of this kind, in its words; `None` if all types fit.
 pub fn mismatch(kind: &Kind, object: &Value) -> Option<String> {

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{Member, Ty, by_name, shape};
-use crate::kinds::{quantity, time};
+use manifest::quantity::Quantity;
+
+use crate::kinds::time;
 
 /// Brings an object of this shape into the form in which the server prints it: unknown and empty members go,
 /// members that are always printed come, quantities and times get their canonical form.
@@ -101,7 +103,11 @@ fn settle_value(ty: &Ty, value: &mut Value) {
                 settle_item(item, v);
             }
         }
-        (Ty::Quantity, v) => quantity::canonicalize(v),
+        (Ty::Quantity, v) => {
+            if let Some(quantity) = Quantity::of(v) {
+                *v = Value::from(quantity.to_string());
+            }
+        }
         (Ty::Time, Value::String(text)) => {
             if let Some(canonical) = time::seconds(text) {
                 *text = canonical;

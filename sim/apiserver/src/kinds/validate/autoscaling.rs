@@ -7,7 +7,7 @@ use super::{
     meta::Name,
     names,
 };
-use crate::kinds::quantity::Quantity;
+use manifest::quantity::Quantity;
 
 /// Judges autoscalers; false for other kinds.
 pub(super) fn rules(case: &Case<'_>, errors: &mut Errors) -> bool {

@@ -10,7 +10,7 @@ use super::{
     meta::Name,
     names, scheduling, selectors, volume,
 };
-use crate::kinds::quantity::Quantity;
+use manifest::quantity::Quantity;
 
 const MODES: &[&str] = &[
     "ReadOnlyMany",

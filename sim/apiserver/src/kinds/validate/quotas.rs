@@ -9,7 +9,7 @@ use super::{
     meta::Name,
     names, resources,
 };
-use crate::kinds::quantity::Quantity;
+use manifest::quantity::Quantity;
 
 /// Judges objects of the kinds of this module; false for others.
 pub(super) fn rules(case: &Case<'_>, errors: &mut Errors) -> bool {

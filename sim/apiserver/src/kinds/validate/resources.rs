@@ -5,7 +5,7 @@ use super::{
     errors::{Errors, quote},
     names,
 };
-use crate::kinds::quantity::Quantity;
+use manifest::quantity::Quantity;
 
 const NEGATIVE: &str = "must be greater than or equal to 0";
 

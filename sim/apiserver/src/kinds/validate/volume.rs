@@ -8,7 +8,7 @@ use super::{
     errors::{Errors, quote},
     names,
 };
-use crate::kinds::quantity::Quantity;
+use manifest::quantity::Quantity;
 
 /// Kinds of volume in the order in which they are judged, and what their errors call them.
 const SOURCES: &[(&str, &str)] = &[

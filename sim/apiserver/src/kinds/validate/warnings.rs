@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{at::At, errors::quote, names};
-use crate::kinds::{Kind, quantity::Quantity};
+use manifest::quantity::Quantity;
+
+use crate::kinds::Kind;
 
 /// The warnings about an object of this kind that is created (`old` is `None`) or replaces `old`.
 pub fn warnings(kind: &Kind, new: &Value, old: Option<&Value>) -> Vec<String> {

@@ -1,11 +1,11 @@
-//! Amounts of resources: `100m`, `1Gi`, `1e3`.
+//! Amounts of resources: `100m`, `1Gi`, `1e3`, as Kubernetes reads, compares and writes them.
 
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
 /// The words of the genuine server about a text that is none.
-pub(super) const MALFORMED: &str =
+pub const MALFORMED: &str =
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 const NANO: i128 = 1_000_000_000;
@@ -21,14 +21,14 @@ enum Format {
 
 /// An amount in billionths and the way it was written.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Quantity {
+pub struct Quantity {
     nano: i128,
     format: Format,
 }
 
 impl Quantity {
     /// Reads an amount.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let (negative, rest) = match text.as_bytes().first()? {
             b'-' => (true, &text[1..]),
@@ -52,7 +52,7 @@ impl Quantity {
     }
 
     /// Reads a JSON member.
-    pub(crate) fn of(value: &Value) -> Option<Self> {
+    pub fn of(value: &Value) -> Option<Self> {
         match value {
             Value::String(s) => Self::parse(s),
             Value::Number(n) => Self::parse(&n.to_string()),
@@ -61,7 +61,7 @@ impl Quantity {
     }
 
     /// An amount of this many units.
-    pub(crate) fn units(n: i64) -> Self {
+    pub fn units(n: i64) -> Self {
         Self {
             nano: i128::from(n) * NANO,
             format: Format::Decimal,
@@ -69,7 +69,7 @@ impl Quantity {
     }
 
     /// The sum, written as the left side.
-    pub(crate) fn plus(self, other: Self) -> Self {
+    pub fn plus(self, other: Self) -> Self {
         let format = if self.nano == 0 { other.format } else { self.format };
         Self {
             nano: self.nano + other.nano,
@@ -78,7 +78,7 @@ impl Quantity {
     }
 
     /// The difference, written as the left side.
-    pub(crate) fn minus(self, other: Self) -> Self {
+    pub fn minus(self, other: Self) -> Self {
         let format = if self.nano == 0 { other.format } else { self.format };
         Self {
             nano: self.nano - other.nano,
@@ -87,7 +87,7 @@ impl Quantity {
     }
 
     /// Rounds away from zero to thousandths.
-    pub(super) fn to_milli(self) -> Self {
+    pub fn to_milli(self) -> Self {
         let step = NANO / 1000;
         let rest = self.nano % step;
         let up = if rest == 0 { 0 } else { rest.signum() * step - rest };
@@ -97,21 +97,36 @@ impl Quantity {
         }
     }
 
+    /// An amount of this many billionths, as far as there are amounts.
+    pub fn billionths(nano: i128) -> Self {
+        Self {
+            nano: nano.clamp(-LIMIT, LIMIT),
+            format: Format::Decimal,
+        }
+    }
+
+    /// The amount in billionths.
+    pub fn nano(self) -> i128 {
+        self.nano
+    }
+
     /// -1, 0 or 1.
-    pub(crate) fn sign(self) -> i128 {
+    pub fn sign(self) -> i128 {
         self.nano.signum()
     }
 
     /// Whether it has no fraction.
-    pub(super) fn is_whole(self) -> bool {
+    pub fn is_whole(self) -> bool {
         self.nano % NANO == 0
     }
 
     /// The amount in thousandths.
-    pub(crate) fn milli(self) -> i128 {
+    pub fn milli(self) -> i128 {
         self.nano / (NANO / 1000)
     }
 }
+
+impl Eq for Quantity {}
 
 impl PartialEq for Quantity {
     fn eq(&self, other: &Self) -> bool {
@@ -121,7 +136,13 @@ impl PartialEq for Quantity {
 
 impl PartialOrd for Quantity {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        self.nano.partial_cmp(&other.nano)
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Quantity {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.nano.cmp(&other.nano)
     }
 }
 
@@ -212,13 +233,6 @@ fn scaled(whole: &str, fraction: &str, base: i128, exponent: i32) -> Option<i128
         value = value / 10 + i128::from(value % 10 != 0);
     }
     Some(value)
-}
-
-/// Writes a member in its canonical form, if it is an amount.
-pub(super) fn canonicalize(value: &mut Value) {
-    if let Some(quantity) = Quantity::of(value) {
-        *value = Value::from(quantity.to_string());
-    }
 }
 
 #[cfg(test)]

@@ -90,6 +90,9 @@ pub(crate) const CONTEXT_LINES: usize = 12;
 /// Log lines shown with a failure.
 pub(crate) const LOG_LINES: usize = 12;
 
+/// Bytes of logs that are searched where pods are processes or containers.
+pub(crate) const LOG_BYTES_MAX: usize = 64 << 20;
+
 /// Secret values shorter than this are not searched for: `true` or `admin` would be found everywhere.
 pub(crate) const SECRET_BYTES_MIN: usize = 8;
 

@@ -19,6 +19,7 @@ use serde_saphyr::Spanned;
 
 #[cfg(test)]
 pub(crate) use catalogue::parse;
+pub(crate) use catalogue::OPENSHIFT;
 pub use catalogue::{Catalogue, Roots, Source};
 pub use diagnostic::{Diagnostic, Place};
 pub(crate) use diagnostic::{nearest, step_snippet as snippet};

@@ -181,7 +181,7 @@ impl Session {
     }
 
     fn was_there(&self, reference: &ObjectRef) -> bool {
-        self.cluster.max_hold.is_some()
+        self.cluster.is_real_time()
             && self
                 .journal
                 .present_at_begin()

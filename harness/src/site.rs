@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use world::Isolation;
+
 use crate::scenario::{Source, Step};
 
 /// Where scenarios run.
@@ -10,8 +12,8 @@ pub enum Site {
     /// A simulated cluster for each, in this process, in virtual time.
     #[default]
     Sim,
-    /// A world for each, in real time, judged through sockets, its components in this process.
-    Local,
+    /// A world for each, in real time behind sockets, the extension's pods as processes that are kept apart so.
+    Local(Isolation),
     /// A cluster that is there already, one scenario after the other.
     Attached(Attached),
 }
@@ -64,7 +66,7 @@ impl Site {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Sim => "sim",
-            Self::Local => "local",
+            Self::Local(_) => "local",
             Self::Attached(_) => "attached",
         }
     }
@@ -73,7 +75,9 @@ impl Site {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Sim => String::new(),
-            Self::Local => " --target local".to_owned(),
+            Self::Local(Isolation::Auto) => " --target local".to_owned(),
+            Self::Local(Isolation::Namespaces) => " --target local --isolation namespaces".to_owned(),
+            Self::Local(Isolation::Loopback) => " --target local --isolation loopback".to_owned(),
             Self::Attached(Attached {
                 kubeconfig,
                 context,
@@ -95,7 +99,7 @@ impl Site {
     /// Whether faults can be caused there.
     fn causes_faults(&self) -> bool {
         match self {
-            Self::Local | Self::Sim => true,
+            Self::Local(_) | Self::Sim => true,
             Self::Attached(_) => false,
         }
     }
@@ -144,7 +148,7 @@ mod tests {
         ] {
             let source = source(steps);
             assert_eq!(Site::Sim.obstacle(&source, five), sim, "{steps}");
-            assert_eq!(Site::Local.obstacle(&source, five), local, "{steps}");
+            assert_eq!(Site::Local(Isolation::Auto).obstacle(&source, five), local, "{steps}");
             assert_eq!(attached.obstacle(&source, five), there, "{steps}");
         }
     }

@@ -60,9 +60,10 @@ pub(crate) async fn settle(session: &mut Session) -> Result<(), Miss> {
 /// # Errors
 /// When that does not happen.
 pub(crate) async fn calm(session: &mut Session) -> Result<(), Miss> {
-    let (after, within) = match session.cluster.max_hold {
-        None => (limits::CALM_AFTER, limits::SETTLE_WITHIN),
-        Some(_) => (limits::REAL_CALM_AFTER, limits::REAL_SETTLE_WITHIN),
+    let (after, within) = if session.cluster.is_real_time() {
+        (limits::REAL_CALM_AFTER, limits::REAL_SETTLE_WITHIN)
+    } else {
+        (limits::CALM_AFTER, limits::SETTLE_WITHIN)
     };
     let give_up = session.after(within);
     loop {

@@ -69,7 +69,7 @@ impl Session {
 
     /// Waits until the watches have told of a write: what is expected next must not be true of the time before.
     pub(crate) async fn see(&mut self, written: &Value) -> Result<(), Miss> {
-        if self.cluster.max_hold.is_none() {
+        if !self.cluster.is_real_time() {
             return Ok(());
         }
         let (key, version) = (Key::of(written), target::version(written));

@@ -36,6 +36,9 @@ pub(crate) const GUST_SECONDS: u64 = 120;
 /// The longest `hold` where time is real, unless the command line says otherwise.
 pub(crate) const MAX_HOLD: Duration = Duration::from_secs(5);
 
+/// The longest that a scenario may ask to wait where time is real.
+pub(crate) const REAL_WAIT_MAX: Duration = Duration::from_secs(60);
+
 /// How long every kind of a cluster may take to be listed.
 pub(crate) const LISTED_WITHIN: Duration = Duration::from_secs(60);
 

@@ -70,7 +70,7 @@ impl Options {
         if features.any(|feature| lacks(&feature.value)) {
             return Some("feature.missing");
         }
-        self.site.obstacle(source, self.max_hold)
+        self.site.obstacle(source)
     }
 
     /// One undisturbed run after the other.

@@ -17,9 +17,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+pub(crate) use catalogue::OPENSHIFT;
 #[cfg(test)]
 pub(crate) use catalogue::parse;
-pub(crate) use catalogue::OPENSHIFT;
 pub use catalogue::{Catalogue, Roots, Source};
 pub use diagnostic::{Diagnostic, Place};
 pub(crate) use diagnostic::{nearest, step_snippet as snippet};
@@ -88,7 +88,7 @@ pub enum Step {
     /// Kills the pods of a component at once; its Deployment starts new ones.
     Restart(#[schemars(with = "String")] Spanned<String>),
     /// Lets time pass.
-    Advance(Span),
+    Advance(step::Advance),
     /// Breaks something of the world until it is healed.
     Break(Fault),
     /// Mends what was broken.

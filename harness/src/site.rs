@@ -1,6 +1,6 @@
 //! Where a run takes place, as the command line says it, and which scenarios can take place there.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use world::Isolation;
 
@@ -105,13 +105,9 @@ impl Site {
     }
 
     /// Why a scenario cannot take place there, a word for machines.
-    pub(crate) fn obstacle(&self, source: &Source, max_hold: Duration) -> Option<&'static str> {
-        if !self.is_real_time() {
-            return None;
-        }
+    pub(crate) fn obstacle(&self, source: &Source) -> Option<&'static str> {
         source.scenario.steps.iter().find_map(|step| match &step.value {
             Step::Break(_) | Step::Heal(_) if !self.causes_faults() => Some("target.faults"),
-            Step::Advance(span) if span.0 > max_hold => Some("target.time"),
             _ => None,
         })
     }
@@ -128,8 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_virtual_time_or_faults_is_known_before_the_run() {
-        let five = Duration::from_secs(5);
+    fn what_needs_faults_is_known_before_the_run() {
         let attached = Site::Attached(Attached {
             kubeconfig: PathBuf::new(),
             context: String::new(),
@@ -137,19 +132,13 @@ mod tests {
         });
         for (steps, sim, local, there) in [
             ("  - advance: 1s\n", None, None, None),
-            (
-                "  - advance: 1h\n",
-                None,
-                Some("target.time"),
-                Some("target.time"),
-            ),
             ("  - break: apiSlow\n", None, None, Some("target.faults")),
             ("  - heal: networkParted\n", None, None, Some("target.faults")),
         ] {
             let source = source(steps);
-            assert_eq!(Site::Sim.obstacle(&source, five), sim, "{steps}");
-            assert_eq!(Site::Local(Isolation::Auto).obstacle(&source, five), local, "{steps}");
-            assert_eq!(attached.obstacle(&source, five), there, "{steps}");
+            assert_eq!(Site::Sim.obstacle(&source), sim, "{steps}");
+            assert_eq!(Site::Local(Isolation::Auto).obstacle(&source), local, "{steps}");
+            assert_eq!(attached.obstacle(&source), there, "{steps}");
         }
     }
 

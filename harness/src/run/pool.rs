@@ -233,7 +233,9 @@ impl Desk<'_> {
     /// Declares what still runs stuck.
     fn give_up(&mut self, options: &Options, silence: Duration) -> io::Result<()> {
         for name in std::mem::take(&mut self.running) {
-            let Some(trial) = self.trials.get(&name) else { continue };
+            let Some(trial) = self.trials.get(&name) else {
+                continue;
+            };
             let outcome = stuck(trial, options, silence);
             self.summary.add(outcome.verdict);
             self.tell(&Event::ScenarioFinished(Box::new(outcome)))?;

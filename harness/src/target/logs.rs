@@ -44,7 +44,9 @@ impl Logs {
             state.bytes.extend_from_slice(line.as_bytes());
             state.bytes.push(b'\n');
         } else {
-            state.missed.get_or_insert_with(|| "there was too much".to_owned());
+            state
+                .missed
+                .get_or_insert_with(|| "there was too much".to_owned());
         }
     }
 

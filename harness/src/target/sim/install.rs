@@ -75,7 +75,10 @@ fn create(api: &ApiServer, manifest: &Value) -> Result<(), Miss> {
     }
     let what = format!("{}/{}", object::kind(manifest), object::name(manifest));
     let said = answer["message"].as_str().unwrap_or_default();
-    Err(Miss::failed("target.install", format!("{what} was refused: {said}")))
+    Err(Miss::failed(
+        "target.install",
+        format!("{what} was refused: {said}"),
+    ))
 }
 
 /// Where objects of a manifest's kind are created.

@@ -101,6 +101,11 @@ pub fn read_noting(text: &str, dialect: Dialect) -> Result<(Value, Vec<String>),
     Ok((value, notes.collect()))
 }
 
+/// What a plain scalar means, as [`read`] understands it in a document.
+pub fn plain(text: &str, dialect: Dialect) -> Value {
+    read::plain(text, dialect)
+}
+
 /// Writes a value as `sigs.k8s.io/yaml` does, with a newline at the end.
 pub fn to_string(value: &Value) -> String {
     emit::document(value)

@@ -376,16 +376,26 @@ impl<'a> Reader<'a> {
         if self.verbatim && self.dialect == Dialect::Kyaml && meaning != Scalar::Null {
             return Ok(Value::String(text.to_owned()));
         }
-        match meaning {
-            Scalar::Null => Ok(Value::Null),
-            Scalar::Bool(value) => Ok(Value::Bool(value)),
-            Scalar::Int(value) => Ok(Value::Number(value.into())),
-            Scalar::Uint(value) => Ok(Value::Number(value.into())),
-            Scalar::Float(value) => float(value, line),
-            // QUIRK: kyaml decodes a date to a time, so that it is printed with one.
-            Scalar::Timestamp if self.dialect == Dialect::Kyaml => Ok(Value::String(resolve::go_time(text))),
-            Scalar::Timestamp | Scalar::Text => Ok(Value::String(text.to_owned())),
-        }
+        value(text, meaning, self.dialect, line)
+    }
+}
+
+/// What an untagged plain scalar means outside of any document; a number that JSON has no name for is its text.
+pub(crate) fn plain(text: &str, dialect: Dialect) -> Value {
+    let meaning = resolve::plain(text, dialect);
+    value(text, meaning, dialect, 0).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+fn value(text: &str, meaning: Scalar, dialect: Dialect, line: usize) -> Result<Value, Error> {
+    match meaning {
+        Scalar::Null => Ok(Value::Null),
+        Scalar::Bool(value) => Ok(Value::Bool(value)),
+        Scalar::Int(value) => Ok(Value::Number(value.into())),
+        Scalar::Uint(value) => Ok(Value::Number(value.into())),
+        Scalar::Float(value) => float(value, line),
+        // QUIRK: kyaml decodes a date to a time, so that it is printed with one.
+        Scalar::Timestamp if dialect == Dialect::Kyaml => Ok(Value::String(resolve::go_time(text))),
+        Scalar::Timestamp | Scalar::Text => Ok(Value::String(text.to_owned())),
     }
 }
 

@@ -25,6 +25,22 @@ pub(crate) fn config(files: &dyn Files, dir: &str, paths: &[String]) -> Result<C
             Ok(_) => return Err(within("json: cannot unmarshal into Go value".to_owned())),
             Err(error) => return Err(within(error.to_string())),
         };
+        if let Some(definition) = types.values().find(|definition| !definition.is_object()) {
+            let found = match definition {
+                Value::String(_) => "string",
+                Value::Array(_) => "array",
+                Value::Bool(_) => "bool",
+                _ => "number",
+            };
+            let how = if text.starts_with('{') {
+                ""
+            } else {
+                "error unmarshaling JSON: while decoding JSON: "
+            };
+            return Err(within(format!(
+                "{how}json: cannot unmarshal {found} into Go value of type accumulator.OpenAPIDefinition"
+            )));
+        }
         let mut own = Config::default();
         for name in types.keys() {
             let Some(properties) = properties(&types, name) else {

@@ -98,6 +98,21 @@ fn element_type(place: &Place) -> &'static str {
     }
 }
 
+fn integer_type(place: &Place) -> &'static str {
+    match place.path.last() {
+        Some(name) if name == "count" => "int64",
+        _ => "int",
+    }
+}
+
+fn list_type(place: &Place) -> String {
+    match (place.root.as_str(), place.path.last().map_or("", String::as_str)) {
+        ("TransformerConfig", "nameReference") => "builtinconfig.nbrSlice".to_owned(),
+        ("TransformerConfig", _) | ("NameBackReferences", "fieldSpecs") => "types.FsSlice".to_owned(),
+        _ => format!("[]{}", element_type(place)),
+    }
+}
+
 struct Decoder {
     value: Value,
     place: Place,
@@ -152,12 +167,13 @@ impl<'de> Deserializer<'de> for Decoder {
             Value::Number(number) => match number.as_i64() {
                 Some(number) => visitor.visit_i64(number),
                 None => Err(Failure(format!(
-                    "json: cannot unmarshal number {number} into Go {} of type int",
-                    self.place.shown()
+                    "json: cannot unmarshal number {number} into Go {} of type {}",
+                    self.place.shown(),
+                    integer_type(&self.place)
                 ))),
             },
             Value::Null => visitor.visit_i64(0),
-            _ => Err(self.mismatch("int")),
+            _ => Err(self.mismatch(integer_type(&self.place))),
         }
     }
 
@@ -173,7 +189,7 @@ impl<'de> Deserializer<'de> for Decoder {
         let items = match self.value {
             Value::Array(items) => items,
             Value::Null => Vec::new(),
-            _ => return Err(self.mismatch(&format!("[]{}", element_type(&self.place)))),
+            _ => return Err(self.mismatch(&list_type(&self.place))),
         };
         let mut place = self.place;
         place.elements += 1;

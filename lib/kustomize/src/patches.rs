@@ -59,7 +59,7 @@ fn parse(files: &dyn Files, dir: &str, patch: &Patch) -> Result<Ready, Error> {
             (text, format!("[path: {}]", quoted(&patch.path)))
         }
     };
-    let loaded = match (load::resources(&text), json_patch::parse(&text)) {
+    let loaded = match (load::patches(&text), json_patch::parse(&text)) {
         (Ok(resources), Ok(operations)) if !resources.is_empty() && !operations.is_empty() => {
             return Err(Error::new(format!(
                 "illegally qualifies as both an SM and JSON patch: {source}"
@@ -128,7 +128,7 @@ impl Ready {
                     set.patch(at, &patch, keys)?;
                 }
                 set.drop_deleted();
-                Ok(())
+                set.refuse_duplicates()
             }
             _ => Err(Error::new(format!(
                 "Multiple Strategic-Merge Patches in one `patches` entry is not allowed to set `patches.target` field: {}",
@@ -199,13 +199,13 @@ impl StrategicMerge {
     pub(crate) fn read(files: &dyn Files, dir: &str, entries: &[String]) -> Result<Self, Error> {
         let mut all = Vec::new();
         for entry in entries {
-            match load::resources(entry) {
+            match load::patches(entry) {
                 Ok(patches) => all.extend(patches),
                 Err(_) => {
                     let text =
                         files::load_text(files, dir, entry).map_err(|error| configured(entries, error))?;
                     let patches =
-                        load::resources(&text).map_err(|error| configured(entries, in_file(error, entry)))?;
+                        load::patches(&text).map_err(|error| configured(entries, in_file(error, entry)))?;
                     all.extend(patches);
                 }
             }

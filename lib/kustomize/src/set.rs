@@ -1,5 +1,7 @@
 //! The objects of a build, in order, each with an id of its own.
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
 use serde_json::Value;
 
@@ -138,6 +140,22 @@ impl Set {
             target.set_name(&name);
         }
         target.set_namespace(&namespace);
+        Ok(())
+    }
+
+    /// Refuses objects that have come to share an id.
+    pub(crate) fn refuse_duplicates(&self) -> Result<(), Error> {
+        let mut seen: BTreeMap<String, Vec<Id>> = BTreeMap::new();
+        for resource in self.0.iter().filter(|resource| !resource.is_deleted()) {
+            let id = resource.id();
+            let named = seen.entry(id.name.clone()).or_default();
+            if named.iter().any(|other| other.is_same(&id)) {
+                return Err(Error::new(format!(
+                    "may not add resource with an already registered id: {id}"
+                )));
+            }
+            named.push(id);
+        }
         Ok(())
     }
 

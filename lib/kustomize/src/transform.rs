@@ -41,12 +41,12 @@ pub(crate) fn namespace(set: &mut Set, namespace: &str, specs: &[FieldSpec]) -> 
 
 /// Puts one object into a namespace.
 fn place(resource: &mut Resource, namespace: &str, specs: &[FieldSpec]) -> Result<(), Error> {
-    let mut write = |value: &mut Value| match Shape::of(value) {
-        Shape::Scalar => {
-            *value = Value::String(namespace.to_owned());
-            Ok(())
+    let mut write = |value: &mut Value| {
+        if scalar(value).is_none() {
+            return Err(wrong_kind(value, "ScalarNode"));
         }
-        Shape::List | Shape::Map => Err(Error::new("namespace field specs must target scalar nodes")),
+        *value = Value::String(namespace.to_owned());
+        Ok(())
     };
     resource.remember();
     let id = resource.id();
@@ -66,25 +66,16 @@ fn place(resource: &mut Resource, namespace: &str, specs: &[FieldSpec]) -> Resul
     };
     for spec in specs.iter().filter(own) {
         let applied = spec.apply(&mut resource.value, Create::Text, &mut write);
-        applied.map_err(|error| error.within("namespace transformation failed"))?;
+        applied.map_err(|error| {
+            let what = if error.to_string().contains("expected ScalarNode but") {
+                "namespace field specs must target scalar nodes"
+            } else {
+                "namespace transformation failed"
+            };
+            error.within(what)
+        })?;
     }
     Ok(())
-}
-
-enum Shape {
-    Scalar,
-    List,
-    Map,
-}
-
-impl Shape {
-    fn of(value: &Value) -> Self {
-        match value {
-            Value::Array(_) => Self::List,
-            Value::Object(_) => Self::Map,
-            _ => Self::Scalar,
-        }
-    }
 }
 
 /// Subjects with the name `default` are taken for the ServiceAccount that every namespace has.

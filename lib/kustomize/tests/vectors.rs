@@ -33,6 +33,14 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "patch-sm-kind-mismatch",
         "the node in the message keeps its flow style upstream",
     ),
+    (
+        "resource-infinity",
+        "DIFFERENCE: a number that JSON does not have is refused when it is read",
+    ),
+    (
+        "names-number-untouched",
+        "DIFFERENCE: a name that is a number is printed as a text",
+    ),
     ("namespace-conflict", "upstream shows its internal annotations"),
 ];
 

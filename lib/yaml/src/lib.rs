@@ -73,6 +73,15 @@ pub fn read_documents(text: &str, dialect: Dialect) -> Result<Vec<Value>, Error>
     read::documents(text, dialect)
 }
 
+/// Reads every document of `text` in the dialect of kyaml, as the objects that kustomize makes of them: values of
+/// annotations are texts, nulls among them, which elsewhere take annotations away.
+///
+/// # Errors
+/// As [`read_documents`].
+pub fn read_objects(text: &str) -> Result<Vec<Value>, Error> {
+    read::objects(text)
+}
+
 /// Reads the first document of `text`, null when there is none.
 ///
 /// # Errors

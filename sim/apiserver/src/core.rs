@@ -15,6 +15,7 @@ use crate::{
     changes::{Change, ChangeKind},
     controllers::{Controllers, Index},
     custom::Definition,
+    discovery::documents::Documents,
     gvr::Gvr,
     limits,
     resource::{self, Resource},
@@ -22,6 +23,9 @@ use crate::{
     user::User,
     webhooks::Attempt,
 };
+
+/// The first address of the Services' range is the API server's.
+const ADDRESS: &str = "10.96.0.1:443";
 
 /// Everything a snapshot keeps.
 #[derive(Debug, Clone)]
@@ -31,7 +35,7 @@ pub(crate) struct State {
     pub(crate) definitions: OrdMap<Arc<str>, Arc<Definition>>,
     pub(crate) tokens: OrdMap<String, User>,
     /// Tokens that were good a moment ago.
-    pub(crate) verified: OrdMap<String, Verified>,
+    pub(crate) verified: OrdMap<(String, Vec<String>), Verified>,
     /// How each user was last allowed to impersonate.
     pub(crate) impersonations: OrdMap<String, Mode>,
     pub(crate) rng: Rng,
@@ -60,6 +64,10 @@ pub(crate) struct Core {
     /// DIFFERENCE: the genuine one waits five seconds, so that what was made on other servers is seen; here there is
     /// one server, so there is nothing to wait for unless somebody asks for it.
     pub(crate) namespace_delay: SignedDuration,
+    /// Where the server says that it is.
+    pub(crate) address: String,
+    /// Documents about the API.
+    pub(crate) documents: Documents,
     /// Compiled expressions of policies.
     pub(crate) programs: Programs,
     /// What the request that is being served knows of webhooks.
@@ -75,7 +83,8 @@ pub(crate) struct Core {
 impl Core {
     /// The release that is played.
     pub(crate) fn version(&self) -> String {
-        format!("v{}.2", self.minor)
+        let patch = crate::kinds::RELEASE.rsplit('.').next().unwrap_or_default();
+        format!("v{}.{patch}", self.minor)
     }
 
     pub(crate) fn new(minor: &str, controllers: Controllers, rng: Rng) -> Self {
@@ -102,6 +111,8 @@ impl Core {
             signer,
             controllers,
             openshift: false,
+            address: ADDRESS.to_owned(),
+            documents: Documents::default(),
             programs: Programs::default(),
             attempt: Attempt::default(),
             audit: VecDeque::new(),
@@ -143,6 +154,18 @@ impl Core {
 
     pub(crate) fn table(&self, table: &str) -> Table {
         self.state.store.table(table)
+    }
+
+    /// The resource of a kind in a version.
+    pub(crate) fn resource_of_kind(&self, api_version: &str, kind: &str) -> Option<Arc<Resource>> {
+        let (group, version) = manifest::split_api_version(api_version);
+        if let Some(known) = crate::kinds::find_kind(group, version, kind) {
+            return resource::builtin(group, version, known.resource);
+        }
+        let mut definitions = self.state.definitions.values();
+        let found = definitions.find(|known| known.group == group && known.kind == kind)?;
+        let version = found.version(version).filter(|version| version.served)?;
+        Some(Arc::new(Resource::custom(found, version)))
     }
 
     pub(crate) fn stored(&self, table: &str, key: &Key) -> Option<Arc<Value>> {

@@ -16,6 +16,8 @@ pub(crate) const WEBHOOK_CALLS: usize = 1_000;
 pub(crate) const SECURITY_PODS: usize = 3_000;
 /// Tokens that are remembered as good.
 pub(crate) const REMEMBERED_TOKENS: usize = 10_000;
+/// Users of whom it is remembered how they were allowed to impersonate.
+pub(crate) const IMPERSONATORS: usize = 10_000;
 /// Seconds that a slow answer or a late event takes at most.
 pub(crate) const SLOW_SECONDS: u64 = 20;
 /// Seconds that a watch lasts at most while watches are cut.

@@ -331,6 +331,11 @@ impl ApiServer {
         token
     }
 
+    /// Says under which host and port clients are told to find the server.
+    pub fn set_address(&self, address: &str) {
+        address.clone_into(&mut self.core().address);
+    }
+
     /// Names who issues tokens, for clusters whose issuer the world outside looks up.
     pub fn set_issuer(&self, issuer: &str) {
         issuer.clone_into(&mut self.core().issuer);

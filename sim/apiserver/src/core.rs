@@ -1,6 +1,6 @@
 //! The synchronous heart: state, and what is written to it.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use edges::Rng;
 use imbl::OrdMap;
@@ -11,13 +11,12 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::{
     access::{Mode, Signer, bearer::Verified, tokens},
     admission::Programs,
-    audit::Entry,
+    audit::{Entry, Log},
     changes::{Change, ChangeKind},
     controllers::{Controllers, Index},
     custom::Definition,
     discovery::documents::Documents,
     gvr::Gvr,
-    limits,
     resource::{self, Resource},
     store::{Key, Store, Table},
     user::User,
@@ -74,7 +73,7 @@ pub(crate) struct Core {
     pub(crate) attempt: Attempt,
     /// The built-in controllers are at work.
     pub(crate) settling: bool,
-    pub(crate) audit: VecDeque<Entry>,
+    pub(crate) audit: Log,
     pub(crate) subscribers: Vec<UnboundedSender<Change>>,
     /// Moves with every restore: watches of an earlier epoch end.
     pub(crate) epoch: u64,
@@ -115,7 +114,7 @@ impl Core {
             documents: Documents::default(),
             programs: Programs::default(),
             attempt: Attempt::default(),
-            audit: VecDeque::new(),
+            audit: Log::default(),
             subscribers: Vec::new(),
             epoch: 0,
         }
@@ -233,10 +232,7 @@ impl Core {
     }
 
     pub(crate) fn record(&mut self, entry: Entry) {
-        self.audit.push_back(entry);
-        if self.audit.len() > limits::AUDIT {
-            self.audit.pop_front();
-        }
+        self.audit.push(entry);
     }
 
     /// A version 4 UUID from the seed.

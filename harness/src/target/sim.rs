@@ -115,9 +115,7 @@ fn existing(api: &ApiServer) -> Vec<Change> {
 }
 
 pub(super) fn writes(api: &ApiServer, from: usize) -> Vec<Write> {
-    let entries = api.audit();
-    let real = entries.into_iter().filter(|entry| !entry.dry_run);
-    real.skip(from).map(write).collect()
+    api.writes(from).into_iter().map(write).collect()
 }
 
 fn write(entry: Entry) -> Write {

@@ -73,7 +73,7 @@ fn place(namespace: &str) -> String {
 
 /// Refuses what no rule allows.
 pub(crate) fn authorize(core: &Core, user: &User, target: &Target) -> Outcome<()> {
-    if target.verb == Verb::Create && target.subresource.is_empty() {
+    if target.verb == Verb::Create && target.subresource.is_empty() && !target.name.is_empty() {
         let unnamed = Target {
             name: String::new(),
             ..target.clone()

@@ -142,10 +142,15 @@ fn observe(core: &mut Core, tasks: &mut BTreeSet<Task>) {
     }
 }
 
-/// Whatever happens in a namespace with quotas may count there.
+/// What happens in a namespace with quotas may count there. Of most kinds only the number of objects does.
 fn count(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
+    const WEIGHED: [&str; 4] = ["persistentvolumeclaims", "pods", "resourcequotas", "services"];
     let namespace = event.key.namespace();
-    if namespace.is_empty() || core.controllers != Controllers::All {
+    let changed = event.old.is_some() && event.new.is_some();
+    if namespace.is_empty()
+        || core.controllers != Controllers::All
+        || changed && !WEIGHED.contains(&&*event.table)
+    {
         return;
     }
     let quotas = core.table(names::QUOTAS);
@@ -190,17 +195,19 @@ fn note(core: &Core, event: &Event, tasks: &mut BTreeSet<Task>) {
     };
     owned(core, event, state, tasks);
     note_by_table(core, event, state, tasks);
-    if event.new.is_none() && !event.key.namespace().is_empty() {
-        // What is left of its namespace, of its definition, of what the namespace was furnished with.
-        let namespace = event.key.namespace().to_owned();
-        tasks.insert(Task::Empty(namespace.clone()));
-        tasks.insert(Task::Furnish(namespace));
+    if event.new.is_some() {
+        return;
     }
-    if event.new.is_none()
-        && core
-            .stored(names::DEFINITIONS, &Key::new("", &event.table))
-            .is_some()
-    {
+    // A namespace or a definition that goes may have waited for this.
+    let going = |table: &str, name: &str| {
+        core.stored(table, &Key::new("", name))
+            .is_some_and(|own| !object::deletion_timestamp(&own).is_empty())
+    };
+    let namespace = event.key.namespace();
+    if !namespace.is_empty() && going(names::NAMESPACES, namespace) {
+        tasks.insert(Task::Empty(namespace.to_owned()));
+    }
+    if event.table.contains('.') && going(names::DEFINITIONS, &event.table) {
         tasks.insert(Task::Definition(event.table.to_string()));
     }
 }
@@ -234,6 +241,9 @@ fn note_by_table(core: &Core, event: &Event, state: &Value, tasks: &mut BTreeSet
         names::SERVICE_ACCOUNTS => {
             let waiting = secrets::of_namespace(core, event.key.namespace());
             tasks.extend(waiting.into_iter().map(Task::Token));
+            if event.new.is_none() && event.key.name() == accounts::DEFAULT {
+                tasks.insert(Task::Furnish(event.key.namespace().to_owned()));
+            }
         }
         CONFIG_MAPS if event.key.name() == accounts::ROOT_CA => {
             tasks.insert(Task::Furnish(event.key.namespace().to_owned()));
@@ -246,5 +256,101 @@ fn note_by_table(core: &Core, event: &Event, state: &Value, tasks: &mut BTreeSet
             tasks.extend(schemas.keys().map(|key| Task::Flow(key.name().to_owned())));
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use edges::Seed;
+    use serde_json::json;
+
+    use super::*;
+
+    fn core() -> Core {
+        let mut core = Core::new("1.36", Controllers::All, Seed(1).derive("test").rng());
+        put(&mut core, names::NAMESPACES, &json!({"metadata": {"name": "n"}}));
+        core
+    }
+
+    fn put(core: &mut Core, table: &str, object: &Value) {
+        let resource = core.resource_of_table(table).unwrap();
+        core.put(&resource, Key::of(object), object.clone());
+    }
+
+    /// What the writes of `act` call for.
+    fn noted(core: &mut Core, act: impl FnOnce(&mut Core)) -> Vec<Task> {
+        core.state.settled = core.revision();
+        act(core);
+        let mut tasks = BTreeSet::new();
+        observe(core, &mut tasks);
+        tasks.into_iter().collect()
+    }
+
+    #[test]
+    fn what_goes_from_a_living_namespace_calls_for_nothing() {
+        let mut core = core();
+        let map = json!({"metadata": {"name": "a", "namespace": "n"}});
+        put(&mut core, CONFIG_MAPS, &map);
+        let resource = core.resource_of_table(CONFIG_MAPS).unwrap();
+        let gone = noted(&mut core, |core| {
+            core.remove(&resource, &Key::of(&map));
+        });
+        assert_eq!(gone, []);
+        put(&mut core, CONFIG_MAPS, &map);
+        let going = json!({"metadata": {"name": "n", "deletionTimestamp": "2026-01-01T00:00:00Z"}});
+        put(&mut core, names::NAMESPACES, &going);
+        let gone = noted(&mut core, |core| {
+            core.remove(&resource, &Key::of(&map));
+        });
+        assert_eq!(gone, [Task::Empty("n".to_owned())]);
+    }
+
+    #[test]
+    fn quotas_are_counted_when_their_count_may_move() {
+        let mut core = core();
+        put(
+            &mut core,
+            names::QUOTAS,
+            &json!({"metadata": {"name": "q", "namespace": "n"}}),
+        );
+        let map = |value: &str| json!({"metadata": {"name": "a", "namespace": "n"}, "data": {"k": value}});
+        let made = noted(&mut core, |core| put(core, CONFIG_MAPS, &map("1")));
+        assert_eq!(made, [Task::Count("n".to_owned())]);
+        let changed = noted(&mut core, |core| put(core, CONFIG_MAPS, &map("2")));
+        assert_eq!(changed, []);
+        let claim = json!({"metadata": {"name": "c", "namespace": "n"}});
+        put(&mut core, "persistentvolumeclaims", &claim);
+        let changed = noted(&mut core, |core| put(core, "persistentvolumeclaims", &claim));
+        assert_eq!(changed, [Task::Count("n".to_owned())]);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_namespace_that_is_gone() {
+        let mut core = core();
+        core.state
+            .waiting
+            .insert("gone".to_owned(), Timestamp::UNIX_EPOCH);
+        wake(&mut core, Timestamp::UNIX_EPOCH);
+        assert!(core.state.waiting.is_empty());
+    }
+
+    #[test]
+    fn a_secret_gets_the_authority_that_the_server_has() {
+        let mut core = core();
+        core.ca = Some("PEM".to_owned());
+        put(
+            &mut core,
+            names::SERVICE_ACCOUNTS,
+            &json!({"metadata": {"name": "a", "namespace": "n", "uid": "u"}}),
+        );
+        let secret = json!({
+            "metadata": {"name": "s", "namespace": "n", "annotations": {"kubernetes.io/service-account.name": "a"}},
+            "type": "kubernetes.io/service-account-token",
+        });
+        put(&mut core, secrets::SECRETS, &secret);
+        crate::bootstrap::policy(&mut core, Timestamp::UNIX_EPOCH);
+        settle(&mut core, Timestamp::UNIX_EPOCH);
+        let filled = core.stored(secrets::SECRETS, &Key::of(&secret)).unwrap();
+        assert_eq!(filled["data"]["ca.crt"], "UEVN");
     }
 }

@@ -1,6 +1,6 @@
 //! The synchronous heart: state, and what is written to it.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use edges::Rng;
 use imbl::OrdMap;
@@ -11,17 +11,20 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::{
     access::{Mode, Signer, bearer::Verified, tokens},
     admission::Programs,
-    audit::Entry,
+    audit::{Entry, Log},
     changes::{Change, ChangeKind},
     controllers::{Controllers, Index},
     custom::Definition,
+    discovery::documents::Documents,
     gvr::Gvr,
-    limits,
     resource::{self, Resource},
     store::{Key, Store, Table},
     user::User,
     webhooks::Attempt,
 };
+
+/// The first address of the Services' range is the API server's.
+const ADDRESS: &str = "10.96.0.1:443";
 
 /// Everything a snapshot keeps.
 #[derive(Debug, Clone)]
@@ -31,7 +34,7 @@ pub(crate) struct State {
     pub(crate) definitions: OrdMap<Arc<str>, Arc<Definition>>,
     pub(crate) tokens: OrdMap<String, User>,
     /// Tokens that were good a moment ago.
-    pub(crate) verified: OrdMap<String, Verified>,
+    pub(crate) verified: OrdMap<(String, Vec<String>), Verified>,
     /// How each user was last allowed to impersonate.
     pub(crate) impersonations: OrdMap<String, Mode>,
     pub(crate) rng: Rng,
@@ -60,13 +63,17 @@ pub(crate) struct Core {
     /// DIFFERENCE: the genuine one waits five seconds, so that what was made on other servers is seen; here there is
     /// one server, so there is nothing to wait for unless somebody asks for it.
     pub(crate) namespace_delay: SignedDuration,
+    /// Where the server says that it is.
+    pub(crate) address: String,
+    /// Documents about the API.
+    pub(crate) documents: Documents,
     /// Compiled expressions of policies.
     pub(crate) programs: Programs,
     /// What the request that is being served knows of webhooks.
     pub(crate) attempt: Attempt,
     /// The built-in controllers are at work.
     pub(crate) settling: bool,
-    pub(crate) audit: VecDeque<Entry>,
+    pub(crate) audit: Log,
     pub(crate) subscribers: Vec<UnboundedSender<Change>>,
     /// Moves with every restore: watches of an earlier epoch end.
     pub(crate) epoch: u64,
@@ -75,7 +82,8 @@ pub(crate) struct Core {
 impl Core {
     /// The release that is played.
     pub(crate) fn version(&self) -> String {
-        format!("v{}.2", self.minor)
+        let patch = crate::kinds::RELEASE.rsplit('.').next().unwrap_or_default();
+        format!("v{}.{patch}", self.minor)
     }
 
     pub(crate) fn new(minor: &str, controllers: Controllers, rng: Rng) -> Self {
@@ -102,9 +110,11 @@ impl Core {
             signer,
             controllers,
             openshift: false,
+            address: ADDRESS.to_owned(),
+            documents: Documents::default(),
             programs: Programs::default(),
             attempt: Attempt::default(),
-            audit: VecDeque::new(),
+            audit: Log::default(),
             subscribers: Vec::new(),
             epoch: 0,
         }
@@ -143,6 +153,18 @@ impl Core {
 
     pub(crate) fn table(&self, table: &str) -> Table {
         self.state.store.table(table)
+    }
+
+    /// The resource of a kind in a version.
+    pub(crate) fn resource_of_kind(&self, api_version: &str, kind: &str) -> Option<Arc<Resource>> {
+        let (group, version) = manifest::split_api_version(api_version);
+        if let Some(known) = crate::kinds::find_kind(group, version, kind) {
+            return resource::builtin(group, version, known.resource);
+        }
+        let mut definitions = self.state.definitions.values();
+        let found = definitions.find(|known| known.group == group && known.kind == kind)?;
+        let version = found.version(version).filter(|version| version.served)?;
+        Some(Arc::new(Resource::custom(found, version)))
     }
 
     pub(crate) fn stored(&self, table: &str, key: &Key) -> Option<Arc<Value>> {
@@ -210,10 +232,7 @@ impl Core {
     }
 
     pub(crate) fn record(&mut self, entry: Entry) {
-        self.audit.push_back(entry);
-        if self.audit.len() > limits::AUDIT {
-            self.audit.pop_front();
-        }
+        self.audit.push(entry);
     }
 
     /// A version 4 UUID from the seed.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
-use crate::{core::time, custom};
+use crate::{conditions, core::time, custom};
 
 pub(crate) const GROUP: &str = "apiextensions.k8s.io";
 
@@ -115,16 +115,7 @@ fn holds(status: &Value, kind: &str) -> bool {
 
 fn set(conditions: &mut Vec<Value>, kind: &str, value: &str, reason: &str, message: &str, now: &str) {
     let next = json!({"type": kind, "status": value, "lastTransitionTime": now, "reason": reason, "message": message});
-    match conditions.iter_mut().find(|entry| entry["type"] == kind) {
-        Some(entry) => {
-            let kept = (entry["status"] == value).then(|| entry["lastTransitionTime"].clone());
-            *entry = next;
-            if let Some(kept) = kept {
-                entry["lastTransitionTime"] = kept;
-            }
-        }
-        None => conditions.push(next),
-    }
+    conditions::set(conditions, next);
 }
 
 /// The names that nobody else has, and the first conflict.

@@ -10,7 +10,10 @@ mod meta;
 mod rules;
 mod validate;
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use kube_schema::{Schema, TypeId};
 use serde_json::Value;
@@ -24,7 +27,7 @@ pub(crate) use self::{
 use crate::{
     failure::Cause,
     gvr::{api_version, qualified},
-    strategy,
+    limits, strategy,
     table::{PrinterColumn, printer_columns},
 };
 
@@ -82,6 +85,27 @@ struct Compiled {
 }
 
 impl Compiled {
+    /// A schema depends on nothing but its text, so that all servers of a process share what one has compiled.
+    fn kept(schema: &Value, preserve: bool) -> Arc<Self> {
+        static KNOWN: Mutex<BTreeMap<(String, bool), Arc<Compiled>>> = Mutex::new(BTreeMap::new());
+        let text = schema.to_string();
+        if text.len() > limits::KEPT_SCHEMA {
+            return Arc::new(Self::new(schema, preserve));
+        }
+        let key = (stdx::sha256_hex(text.as_bytes()), preserve);
+        let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = known().get(&key) {
+            return Arc::clone(compiled);
+        }
+        let compiled = Arc::new(Self::new(schema, preserve));
+        let mut known = known();
+        if known.len() >= limits::SCHEMAS {
+            known.clear();
+        }
+        known.insert(key, Arc::clone(&compiled));
+        compiled
+    }
+
     fn new(schema: &Value, preserve: bool) -> Self {
         let typed = if preserve {
             kube_schema::untyped()
@@ -201,7 +225,7 @@ impl Version {
         let compiled = known
             .filter(|known| known.compiled.schema == *schema && known.preserve == preserve)
             .map_or_else(
-                || Arc::new(Compiled::new(schema, preserve)),
+                || Compiled::kept(schema, preserve),
                 |known| Arc::clone(&known.compiled),
             );
         Self {

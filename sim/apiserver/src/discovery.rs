@@ -1,6 +1,7 @@
 //! Which APIs there are, and the paths beside them.
 
 mod aggregated;
+pub(crate) mod documents;
 mod groups;
 mod health;
 mod resources;
@@ -8,6 +9,7 @@ mod resources;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use self::documents::Document;
 pub(crate) use self::groups::groups;
 use crate::{
     core::Core,
@@ -18,8 +20,6 @@ use crate::{
     openapi,
     request::{Incoming, Target},
 };
-
-const ADDRESS: &str = "192.0.2.2:16443";
 
 /// Serves everything that is no resource.
 pub(crate) fn serve(core: &Core, request: &Incoming) -> Outcome<Reply> {
@@ -60,7 +60,7 @@ pub(crate) fn serve(core: &Core, request: &Incoming) -> Outcome<Reply> {
                 Ok(object(json!({
                     "kind": "APIVersions",
                     "versions": ["v1"],
-                    "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": ADDRESS}],
+                    "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": core.address}],
                 })))
             });
         }
@@ -76,7 +76,7 @@ pub(crate) fn serve(core: &Core, request: &Incoming) -> Outcome<Reply> {
 /// Where verifiers of tokens find the keys.
 fn issuer(core: &Core) -> Reply {
     let document = json!({
-        "issuer": core.issuer, "jwks_uri": format!("https://{ADDRESS}/openid/v1/jwks"),
+        "issuer": core.issuer, "jwks_uri": format!("https://{}/openid/v1/jwks", core.address),
         "response_types_supported": ["id_token"], "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
     });
@@ -118,8 +118,8 @@ fn object(value: Value) -> Reply {
 }
 
 /// A document under its tag: who has it already is told so.
-pub(crate) fn tagged(request: &Incoming, media: &str, body: Vec<u8>) -> Reply {
-    let tag = format!("\"{}\"", stdx::sha256_hex(&body).to_uppercase());
+pub(crate) fn tagged(request: &Incoming, media: &str, document: Document) -> Reply {
+    let tag = format!("\"{}\"", document.hash);
     let known = request.header("if-none-match").is_some_and(|tags| {
         tags.split(',')
             .any(|own| own.trim().trim_start_matches("W/") == tag)
@@ -127,7 +127,7 @@ pub(crate) fn tagged(request: &Incoming, media: &str, body: Vec<u8>) -> Reply {
     Reply::Raw {
         code: if known { 304 } else { 200 },
         content_type: media.to_owned(),
-        body: if known { Bytes::new() } else { body.into() },
+        body: if known { Bytes::new() } else { document.body },
         headers: vec![
             ("etag", tag),
             ("vary", "Accept".to_owned()),

@@ -1,6 +1,6 @@
 //! From a request to its answer: who asks, may they, and what is there to do it.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -267,18 +267,22 @@ fn reply(answer: Outcome<Done>, warnings: Vec<String>, encoding: Encoding) -> Re
 }
 
 /// A collection that is asked for one name is judged as that object.
-fn named(target: &Target, request: &Incoming) -> Target {
-    let mut target = target.clone();
-    if target.name.is_empty() && matches!(target.verb, Verb::List | Verb::Watch | Verb::DeleteCollection) {
-        let selector = request.query.get("fieldSelector").unwrap_or_default();
-        let terms = selector
-            .split(',')
-            .filter_map(|term| term.strip_prefix("metadata.name="));
-        if let Some(name) = terms.map(|name| name.trim_start_matches('=')).next() {
-            name.clone_into(&mut target.name);
-        }
+fn named<'a>(target: &'a Target, request: &Incoming) -> Cow<'a, Target> {
+    let collection = matches!(target.verb, Verb::List | Verb::Watch | Verb::DeleteCollection);
+    if !collection || !target.name.is_empty() {
+        return Cow::Borrowed(target);
     }
-    target
+    let selector = request.query.get("fieldSelector").unwrap_or_default();
+    let mut terms = selector
+        .split(',')
+        .filter_map(|term| term.strip_prefix("metadata.name="));
+    match terms.next() {
+        Some(name) => Cow::Owned(Target {
+            name: name.trim_start_matches('=').to_owned(),
+            ..target.clone()
+        }),
+        None => Cow::Borrowed(target),
+    }
 }
 
 enum Done {

@@ -13,13 +13,18 @@ mod table;
 mod time;
 mod validate;
 
+/// The release whose kinds these are.
+pub(crate) const RELEASE: &str = "v1.36.2";
+
 pub use allocate::{Pool, Refused, allocate};
 pub use convert::convert;
 pub use defaults::{default, settle};
 pub use prepare::{prepare_create, prepare_update};
 pub use reset::reset_fields;
 pub use shape::mismatch;
-pub use validate::{FieldError, label_key, label_value, summary, validate, warnings};
+pub use validate::{
+    FieldError, dns_1035_in_bytes, label_key, label_value, subdomain_in_bytes, summary, validate, warnings,
+};
 
 /// A built-in kind in one API version.
 #[derive(Debug, Clone, Copy)]

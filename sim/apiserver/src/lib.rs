@@ -6,6 +6,7 @@ mod audit;
 mod bootstrap;
 mod call;
 mod changes;
+mod conditions;
 mod controllers;
 mod core;
 pub mod corpus;

@@ -16,6 +16,8 @@ pub(crate) const WEBHOOK_CALLS: usize = 1_000;
 pub(crate) const SECURITY_PODS: usize = 3_000;
 /// Tokens that are remembered as good.
 pub(crate) const REMEMBERED_TOKENS: usize = 10_000;
+/// Users of whom it is remembered how they were allowed to impersonate.
+pub(crate) const IMPERSONATORS: usize = 10_000;
 /// Seconds that a slow answer or a late event takes at most.
 pub(crate) const SLOW_SECONDS: u64 = 20;
 /// Seconds that a watch lasts at most while watches are cut.
@@ -32,6 +34,12 @@ pub(crate) const PATH_STEPS: usize = 100;
 pub(crate) const PATH_VALUES: usize = 10_000;
 /// Bytes of the automaton of a pattern in a schema.
 pub(crate) const PATTERN: usize = 10 << 20;
+/// Compiled patterns that are kept, and the bytes of the longest one.
+pub(crate) const PATTERNS: usize = 500;
+pub(crate) const KEPT_PATTERN: usize = 1_000;
+/// Compiled schemas that are kept, and the bytes of the longest one.
+pub(crate) const SCHEMAS: usize = 100;
+pub(crate) const KEPT_SCHEMA: usize = 1 << 20;
 /// What all rules of one object may cost to evaluate.
 pub(crate) const RULES: u64 = 10_000_000;
 /// What all match conditions of a policy or webhook may cost to evaluate.

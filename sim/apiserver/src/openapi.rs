@@ -7,55 +7,42 @@ mod operations;
 mod paths;
 mod schemas;
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::OnceLock};
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha512};
 
 use crate::{
     core::Core,
     custom::{Definition, Version},
-    discovery::groups,
+    discovery::{
+        documents::{Document, kept},
+        groups,
+    },
     dispatch::Reply,
     kinds,
     request::Incoming,
 };
 
-/// A document as it is sent, and the hash that its address carries.
-#[derive(Debug, Clone)]
-struct Document {
-    body: Bytes,
-    hash: String,
+/// The document of these paths and types.
+fn describe(paths: Map<String, Value>, schemas: Map<String, Value>) -> Document {
+    let document = json!({
+        "openapi": "3.0.0",
+        "info": {"title": "Kubernetes", "version": kinds::RELEASE},
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "BearerToken": {"type": "apiKey", "name": "authorization", "in": "header"},
+            },
+        },
+    });
+    Document::new(crate::encode::json(&document))
 }
 
-impl Document {
-    fn new(paths: Map<String, Value>, schemas: Map<String, Value>) -> Self {
-        let document = json!({
-            "openapi": "3.0.0",
-            "info": {"title": "Kubernetes", "version": "v1.36.2"},
-            "paths": paths,
-            "components": {
-                "schemas": schemas,
-                "securitySchemes": {
-                    "BearerToken": {"type": "apiKey", "name": "authorization", "in": "header"},
-                },
-            },
-        });
-        let body = crate::encode::json(&document);
-        let mut hash = String::new();
-        for byte in Sha512::digest(&body) {
-            let _ = write!(hash, "{byte:02X}");
-        }
-        Self {
-            body: body.into(),
-            hash,
-        }
-    }
-
-    fn address(&self, path: &str) -> String {
-        format!("/openapi/v3/{path}?hash={}", self.hash)
-    }
+/// Where a document is, under its hash.
+fn address(document: &Document, path: &str) -> String {
+    format!("/openapi/v3/{path}?hash={}", document.hash)
 }
 
 /// Serves what lies below `/openapi/v3`.
@@ -63,7 +50,8 @@ pub(crate) fn serve(core: &Core, request: &Incoming, path: &str) -> Reply {
     if path.is_empty() {
         return root(core);
     }
-    let Some(document) = builtin().get(path).cloned().or_else(|| custom(core, path)) else {
+    let document = builtin().get(path).cloned();
+    let Some(document) = document.or_else(|| kept_custom(core, path)) else {
         return bare(404, Vec::new());
     };
     let accept = request.header("accept").unwrap_or_default();
@@ -78,7 +66,7 @@ pub(crate) fn serve(core: &Core, request: &Incoming, path: &str) -> Reply {
     let media = "application/json".to_owned();
     let hash = request.query.get("hash");
     if hash.is_some_and(|hash| hash != document.hash) {
-        headers.push(("location", document.address(path)));
+        headers.push(("location", address(&document, path)));
         return Reply::Raw {
             code: 301,
             content_type: media,
@@ -123,12 +111,15 @@ pub(crate) fn serve_old(core: &Core, request: &Incoming) -> Reply {
     if !accept.split(',').any(takes) {
         return bare(406, Vec::new());
     }
-    let (mut paths, mut schemas) = builtin_parts().clone();
-    for (definition, version) in custom_versions(core).into_values().flatten() {
-        paths.extend(paths::custom(definition, version));
-        schemas.extend(schemas::custom(definition, version));
-    }
-    crate::discovery::tagged(request, GNOSTIC[1], gnostic::document(&paths, &schemas))
+    let make = || {
+        let (mut paths, mut schemas) = builtin_parts().clone();
+        for (definition, version) in custom_versions(core).into_values().flatten() {
+            paths.extend(paths::custom(definition, version));
+            schemas.extend(schemas::custom(definition, version));
+        }
+        Document::short(gnostic::document(&paths, &schemas))
+    };
+    crate::discovery::tagged(request, GNOSTIC[1], kept(core, "openapi/v2", make))
 }
 
 type Parts = (Map<String, Value>, Map<String, Value>);
@@ -152,9 +143,13 @@ fn builtin_parts() -> &'static Parts {
 
 /// Where the documents are. QUIRK: it is JSON that calls itself text.
 fn root(core: &Core) -> Reply {
+    Reply::text(200, kept(core, "openapi/v3", || index(core)).body)
+}
+
+fn index(core: &Core) -> Document {
     let mut paths = Map::new();
     let mut add = |path: &str, document: &Document| {
-        let address = document.address(path);
+        let address = address(document, path);
         paths.insert(path.to_owned(), json!({ "serverRelativeURL": address }));
     };
     for (path, document) in builtin() {
@@ -171,7 +166,7 @@ fn root(core: &Core) -> Reply {
             add(&path, &plain(&path));
         }
     }
-    Reply::text(200, crate::encode::json(&json!({ "paths": paths })))
+    Document::short(crate::encode::json(&json!({ "paths": paths })))
 }
 
 /// The documents of built-in kinds, made once.
@@ -191,7 +186,7 @@ fn builtin() -> &'static BTreeMap<String, Document> {
         for kind in kinds::all() {
             let path = version_path(kind.group, kind.version);
             documents.entry(path).or_insert_with(|| {
-                Document::new(
+                describe(
                     paths::builtin(kind.group, kind.version),
                     schemas::builtin(kind.group, kind.version),
                 )
@@ -217,7 +212,7 @@ fn version_path(group: &str, version: &str) -> String {
 fn plain(path: &str) -> Document {
     let mut paths = Map::new();
     paths.insert(format!("/{path}/"), operations::plain(path));
-    Document::new(paths, Map::new())
+    describe(paths, Map::new())
 }
 
 type Served<'a> = Vec<(&'a Definition, &'a Version)>;
@@ -236,6 +231,30 @@ fn custom_versions(core: &Core) -> BTreeMap<String, Served<'_>> {
     all
 }
 
+/// The same as [`custom`], kept.
+fn kept_custom(core: &Core, path: &str) -> Option<Document> {
+    let name = path.strip_prefix("apis/")?;
+    // Paths that nobody serves are not kept: there is no end of them.
+    let served = core.state.definitions.values().any(|own| {
+        let version = name.strip_prefix(own.group.as_str());
+        version.is_some_and(|rest| {
+            rest.is_empty()
+                || rest
+                    .strip_prefix('/')
+                    .and_then(|version| own.version(version))
+                    .is_some_and(|version| version.served)
+        })
+    });
+    if !served {
+        return None;
+    }
+    let none = || Document::new(Vec::new());
+    let document = kept(core, &format!("openapi/v3/{path}"), || {
+        custom(core, path).unwrap_or_else(none)
+    });
+    Some(document).filter(|document| !document.body.is_empty())
+}
+
 /// The document of a version of custom resources, or of their group.
 fn custom(core: &Core, path: &str) -> Option<Document> {
     if let Some(served) = custom_versions(core).get(path) {
@@ -245,7 +264,7 @@ fn custom(core: &Core, path: &str) -> Option<Document> {
             paths.extend(paths::custom(definition, version));
             schemas.extend(schemas::custom(definition, version));
         }
-        return Some(Document::new(paths, schemas));
+        return Some(describe(paths, schemas));
     }
     let group = path.strip_prefix("apis/")?;
     let known = groups(core).into_iter().any(|own| own.name == group);

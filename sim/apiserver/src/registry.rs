@@ -22,5 +22,5 @@ pub(crate) use scale::selector_text;
 pub(crate) use token::long_lived;
 
 pub(crate) use crate::custom::view_value;
-pub(crate) use play::Playing;
+pub(crate) use play::{Playing, Sent};
 pub(crate) use watch::Plan;

@@ -228,7 +228,7 @@ impl ApiServer {
             body: body.map(|body| Bytes::from(body.to_string())).unwrap_or_default(),
         };
         match self.serve(&request, Some(user)) {
-            Reply::Object { code, object, .. } => (code, (*object).clone()),
+            Reply::Object { code, object, .. } => (code, Arc::unwrap_or_clone(object)),
             Reply::Raw { code, body, .. } => {
                 (code, Value::String(String::from_utf8_lossy(&body).into_owned()))
             }
@@ -275,7 +275,12 @@ impl ApiServer {
 
     /// The writes that were asked for, oldest first.
     pub fn audit(&self) -> Vec<Entry> {
-        self.core().audit.iter().cloned().collect()
+        self.core().audit.all().cloned().collect()
+    }
+
+    /// The writes that were no dry runs, without the first `from` of them, oldest first.
+    pub fn writes(&self, from: usize) -> Vec<Entry> {
+        self.core().audit.writes_from(from).cloned().collect()
     }
 
     /// The whole state.
@@ -329,6 +334,11 @@ impl ApiServer {
         let identity = User::service_account(namespace, service_account);
         core.state.tokens.insert(token.clone(), identity);
         token
+    }
+
+    /// Says under which host and port clients are told to find the server.
+    pub fn set_address(&self, address: &str) {
+        address.clone_into(&mut self.core().address);
     }
 
     /// Names who issues tokens, for clusters whose issuer the world outside looks up.

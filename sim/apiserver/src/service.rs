@@ -24,7 +24,7 @@ use crate::{
     limits,
     logs::Log,
     media::Encoding,
-    registry::{Plan, Playing},
+    registry::{Plan, Playing, Sent},
     request::{Incoming, Query, unescape},
     server::ApiServer,
     user::User,
@@ -187,7 +187,7 @@ impl Watch {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(event) = self.event() {
-                return Some(line(&event));
+                return Some(event.line());
             }
             if self.playing.is_over() {
                 return None;
@@ -197,7 +197,7 @@ impl Watch {
                 continue;
             }
             if let Some(event) = self.event() {
-                return Some(line(&event));
+                return Some(event.line());
             }
             let due = self.playing.due();
             if self.timer.as_ref().is_none_or(|(known, _)| *known != due) {
@@ -228,14 +228,10 @@ impl Watch {
     }
 
     /// The next event that gets through.
-    fn event(&mut self) -> Option<Value> {
+    fn event(&mut self) -> Option<Sent> {
         loop {
             let event = self.playing.next(self.server.clock().now())?;
-            let progress = event["type"] == "BOOKMARK"
-                && event
-                    .pointer("/object/metadata/annotations/k8s.io~1initial-events-end")
-                    .is_none();
-            if !(progress && self.ear.as_ref().is_some_and(Ear::is_starved)) {
+            if !(event.is_progress() && self.ear.as_ref().is_some_and(Ear::is_starved)) {
                 return Some(event);
             }
         }
@@ -246,7 +242,7 @@ impl Watch {
         self.look();
         let first = self.playing.next(self.server.clock().now());
         self.playing.break_off();
-        let first = line(&first?);
+        let first = first?.line();
         Some(first.slice(..first.len() / 2))
     }
 
@@ -266,14 +262,6 @@ impl Watch {
             self.playing.end();
         }
     }
-}
-
-fn line(event: &Value) -> Bytes {
-    let mut bytes = crate::encode::json(event);
-    if bytes.last() != Some(&b'\n') {
-        bytes.push(b'\n');
-    }
-    Bytes::from(bytes)
 }
 
 fn build(code: u16, media: &str, body: ResponseBody) -> Response<ResponseBody> {

@@ -2,12 +2,16 @@
 //!
 //! Everything in here is a persistent structure, so a snapshot is a clone and costs nothing.
 
-use std::{ops::Bound, sync::Arc};
+use std::{
+    ops::Bound,
+    sync::{Arc, OnceLock},
+};
 
+use bytes::Bytes;
 use imbl::{OrdMap, Vector};
 use serde_json::Value;
 
-use crate::limits;
+use crate::{core::stamped, limits};
 
 /// Where an object lies inside its table: `namespace/name`, or the name of a cluster-scoped object.
 ///
@@ -61,6 +65,30 @@ pub(crate) struct Event {
     pub(crate) old: Option<Arc<Value>>,
     /// `None`: deleted.
     pub(crate) new: Option<Arc<Value>>,
+    /// What all watches send of it.
+    pub(crate) told: Arc<Told>,
+}
+
+/// A stored object as watches send it, made once for all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    last: OnceLock<Arc<Value>>,
+    json: OnceLock<Bytes>,
+}
+
+impl Told {
+    /// The last state of an object that is gone.
+    pub(crate) fn last(&self, old: &Value, revision: u64) -> Arc<Value> {
+        let last = self.last.get_or_init(|| Arc::new(stamped(old, revision)));
+        Arc::clone(last)
+    }
+
+    /// The JSON of the one object that this is about.
+    pub(crate) fn json(&self, object: &Value) -> Bytes {
+        self.json
+            .get_or_init(|| serde_json::to_vec(object).unwrap_or_default().into())
+            .clone()
+    }
 }
 
 /// All objects and how they came about.
@@ -127,6 +155,7 @@ impl Store {
             key,
             old,
             new: Some(Arc::clone(&value)),
+            told: Arc::default(),
         });
         value
     }
@@ -141,6 +170,7 @@ impl Store {
             key: key.clone(),
             old: Some(old),
             new: None,
+            told: Arc::default(),
         });
         Some(self.revision)
     }

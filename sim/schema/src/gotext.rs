@@ -82,46 +82,7 @@ fn float(value: f64, large: i32, json: bool) -> String {
 
 /// `strconv.Quote`.
 pub fn quote(string: &str) -> String {
-    let mut text = String::from("\"");
-    for character in string.chars() {
-        quote_char(&mut text, character, '"');
-    }
-    text.push('"');
-    text
-}
-
-fn quote_char(text: &mut String, character: char, delimiter: char) {
-    match character {
-        '\\' => text.push_str("\\\\"),
-        '\u{7}' => text.push_str("\\a"),
-        '\u{8}' => text.push_str("\\b"),
-        '\u{c}' => text.push_str("\\f"),
-        '\n' => text.push_str("\\n"),
-        '\r' => text.push_str("\\r"),
-        '\t' => text.push_str("\\t"),
-        '\u{b}' => text.push_str("\\v"),
-        _ if character == delimiter => {
-            text.push('\\');
-            text.push(character);
-        }
-        '\0'..' ' | '\u{7f}' => text_write(text, format_args!("\\x{:02x}", u32::from(character))),
-        _ if printable(character) => text.push(character),
-        '\u{0}'..='\u{ffff}' => text_write(text, format_args!("\\u{:04x}", u32::from(character))),
-        _ => text_write(text, format_args!("\\U{:08x}", u32::from(character))),
-    }
-}
-
-/// `strconv.IsPrint` beyond ASCII: neither a control, a format character, a space, nor of private use. Which code points
-/// are not assigned changes with Unicode and is not looked at.
-fn printable(character: char) -> bool {
-    let format = matches!(u32::from(character),
-        0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x890 | 0x891 | 0x8e2 | 0x180e | 0x200b..=0x200f
-        | 0x202a..=0x202e | 0x2060..=0x206f | 0xfeff | 0xfff9..=0xfffb | 0x110bd | 0x110cd | 0x13430..=0x1343f
-        | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0001 | 0xe0020..=0xe007f);
-    let private = matches!(u32::from(character), 0xe000..=0xf8ff | 0xf0000..);
-    // No character is left without a place in a plane's last two code points.
-    let none = u32::from(character) & 0xfffe == 0xfffe || matches!(u32::from(character), 0xfdd0..=0xfdef);
-    !(character.is_control() || character.is_whitespace() || format || private || none)
+    stdx::quote::quote(string.as_bytes())
 }
 
 /// Several errors as one text, as Kubernetes' aggregates print them: each said once; brackets around more than one.
@@ -140,10 +101,7 @@ pub fn aggregate<T: AsRef<str>>(texts: &[T]) -> String {
 
 /// A byte as Go's JSON scanner names it: `'x'`, `'\''`, `'ï'`.
 pub(crate) fn quote_byte(byte: u8) -> String {
-    let mut text = String::from("'");
-    quote_char(&mut text, char::from(byte), '\'');
-    text.push('\'');
-    text
+    stdx::quote::quote_char(char::from(byte))
 }
 
 /// A JSON string as Go's encoder writes it.
@@ -194,6 +152,7 @@ mod tests {
             quote("\u{85}\u{a0}é\u{2060}\u{e000}\u{e0001}\u{1f600}"),
             r#""\u0085\u00a0é\u2060\ue000\U000e0001😀""#
         );
+        assert_eq!(quote("a b"), r#""a b""#);
         assert_eq!(quote_byte(b'\''), r"'\''");
         assert_eq!(quote_byte(b'"'), "'\"'");
     }

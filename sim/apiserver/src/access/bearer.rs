@@ -50,7 +50,7 @@ pub(crate) fn token_user(
     audiences: &[String],
     now: Timestamp,
 ) -> Result<(User, Vec<String>), String> {
-    let key = format!("{token} {}", audiences.join(" "));
+    let key = (token.to_owned(), audiences.to_vec());
     // QUIRK: a token that was good works on for some seconds, whatever became of its ServiceAccount.
     if let Some(known) = core.state.verified.get(&key).filter(|known| known.until > now) {
         return Ok((known.user.clone(), known.audiences.clone()));

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use imbl::OrdMap;
 use kube_schema::gotext::quote;
 
 use super::{
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     core::Core,
     failure::{Failure, Outcome},
+    limits,
     request::{Incoming, unescape},
     user::{self, User},
 };
@@ -54,7 +56,7 @@ pub(crate) fn impersonate(
     for mode in modes {
         match check(core, mode, &user, &wanted, attributes) {
             Some(Ok(())) => {
-                core.state.impersonations.insert(user.name.clone(), mode);
+                remember(&mut core.state.impersonations, &user.name, mode);
                 return Ok(complete(wanted));
             }
             Some(Err(failure)) => {
@@ -64,6 +66,14 @@ pub(crate) fn impersonate(
         }
     }
     Err(refusal.unwrap_or_else(|| Failure::forbidden("", "", "", "all impersonation modes failed")))
+}
+
+/// Notes how a user was allowed to. What is forgotten costs no more than another look at the rules.
+fn remember(known: &mut OrdMap<String, Mode>, user: &str, mode: Mode) {
+    if known.len() >= limits::IMPERSONATORS && !known.contains_key(user) {
+        known.clear();
+    }
+    known.insert(user.to_owned(), mode);
 }
 
 /// Who the headers speak of; `None` without any.
@@ -260,4 +270,18 @@ fn complete(mut wanted: User) -> User {
         wanted.groups.push(AUTHENTICATED.to_owned());
     }
     wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_so_many_impersonators_are_remembered() {
+        let mut known = OrdMap::new();
+        for user in 0..=limits::IMPERSONATORS {
+            remember(&mut known, &user.to_string(), Mode::Legacy);
+        }
+        assert_eq!(known.len(), 1);
+    }
 }

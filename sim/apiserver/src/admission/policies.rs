@@ -12,7 +12,6 @@ use super::{
 use crate::{
     call::Call,
     failure::{Cause, Failure, Outcome},
-    gvr::Gvr,
     store::{Key, in_namespace},
 };
 
@@ -158,10 +157,12 @@ impl Bound<'_> {
             return Ok(vec![None]);
         };
         let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
-        let resource = find_kind(call, &text(kind, "apiVersion"), &text(kind, "kind"))
+        let resource = call
+            .core
+            .resource_of_kind(&text(kind, "apiVersion"), &text(kind, "kind"))
             .ok_or_else(|| "paramKind kind not known".to_owned())?;
         let mut namespace = String::new();
-        if resource.1 {
+        if resource.namespaced {
             namespace = text(reference, "namespace");
             if namespace.is_empty() {
                 namespace.clone_from(&call.target.namespace);
@@ -171,12 +172,12 @@ impl Bound<'_> {
         let found: Vec<Option<Arc<Value>>> = if name.is_empty() {
             let given = reference.get("selector").unwrap_or(&Value::Null);
             let selector = Selector::from_object(given).map_err(|error| error.to_string())?;
-            in_namespace(&call.core.table(&resource.0), &namespace)
+            in_namespace(&call.core.table(&resource.table), &namespace)
                 .filter(|(_, object)| selector.matches(manifest::object::labels(object)))
                 .map(|(_, object)| Some(Arc::clone(object)))
                 .collect()
         } else {
-            let stored = call.core.stored(&resource.0, &Key::new(&namespace, &name));
+            let stored = call.core.stored(&resource.table, &Key::new(&namespace, &name));
             stored.map(Some).into_iter().collect()
         };
         if found.is_empty() && reference["parameterNotFoundAction"] == "Deny" {
@@ -184,22 +185,6 @@ impl Bound<'_> {
         }
         Ok(found)
     }
-}
-
-/// The table of a kind, and whether its objects live in namespaces.
-fn find_kind(call: &Call<'_>, api_version: &str, kind: &str) -> Option<(Arc<str>, bool)> {
-    let (group, version) = manifest::split_api_version(api_version);
-    let plural = match crate::kinds::find_kind(group, version, kind) {
-        Some(own) => own.resource.to_owned(),
-        None => {
-            let mut all = call.core.state.definitions.values();
-            all.find(|own| own.group == group && own.kind == kind)?
-                .plural
-                .clone()
-        }
-    };
-    let resource = call.core.resolve(&Gvr::new(group, version, &plural))?;
-    Some((Arc::clone(&resource.table), resource.namespaced))
 }
 
 fn failed(scope: &Scope, validation: &Value) -> Finding {

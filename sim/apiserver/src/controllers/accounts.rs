@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Place, act::Actor};
 use crate::{core::Core, names, store::Key};
 
+pub(super) const DEFAULT: &str = "default";
 pub(super) const ROOT_CA: &str = "kube-root-ca.crt";
 
 /// What stands in `ca.crt`: no connection is ever secured with it in process, so it is no certificate.
@@ -25,11 +26,11 @@ pub(crate) fn furnish(core: &mut Core, now: Timestamp, name: &str) {
     }
     let collection = |plural: &str| format!("/api/v1/namespaces/{name}/{plural}");
     if core
-        .stored(names::SERVICE_ACCOUNTS, &Key::new(name, "default"))
+        .stored(names::SERVICE_ACCOUNTS, &Key::new(name, DEFAULT))
         .is_none()
     {
         let body = json!({
-            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name},
+            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": DEFAULT, "namespace": name},
         });
         Actor::new("service-account-controller", now).create(core, &collection("serviceaccounts"), &body);
     }

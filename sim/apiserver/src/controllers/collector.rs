@@ -1,7 +1,5 @@
 //! The garbage collector: objects go with their owners.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use manifest::object;
 use serde_json::{Value, json};
@@ -9,9 +7,6 @@ use serde_json::{Value, json};
 use super::{Place, act::Actor};
 use crate::{
     core::{Core, time},
-    gvr::Gvr,
-    kinds,
-    resource::Resource,
     store::Key,
 };
 
@@ -51,7 +46,7 @@ enum Owner {
 
 fn owner(core: &Core, dependent: &Value, reference: &Value) -> Owner {
     let text = |key: &str| reference.get(key).and_then(Value::as_str).unwrap_or_default();
-    let Some(resource) = served(core, text("apiVersion"), text("kind")) else {
+    let Some(resource) = core.resource_of_kind(text("apiVersion"), text("kind")) else {
         return Owner::Unknown;
     };
     let own = object::namespace(dependent);
@@ -68,20 +63,6 @@ fn owner(core: &Core, dependent: &Value, reference: &Value) -> Owner {
         return Owner::Waiting;
     }
     Owner::Solid
-}
-
-/// The resource of a kind.
-fn served(core: &Core, api_version: &str, kind: &str) -> Option<Arc<Resource>> {
-    let (group, version) = manifest::split_api_version(api_version);
-    let plural = match kinds::find_kind(group, version, kind) {
-        Some(known) => known.resource.to_owned(),
-        None => {
-            let mut definitions = core.state.definitions.values();
-            let found = definitions.find(|known| known.group == group && known.kind == kind)?;
-            found.plural.clone()
-        }
-    };
-    core.resolve(&Gvr::new(group, version, &plural))
 }
 
 /// Says so when an owner is in another namespace than its dependent.

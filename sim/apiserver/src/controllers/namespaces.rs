@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Place, act::Actor};
 use crate::{
+    conditions,
     core::{Core, time},
     names,
     resource::Resource,
@@ -21,6 +22,7 @@ const PODS: &str = "pods";
 /// Deletes what is in the namespace, says how far it is, and without anything left takes its own finalizer off.
 pub(crate) fn empty(core: &mut Core, now: Timestamp, name: &str) {
     let key = Key::new("", name);
+    core.state.waiting.remove(name);
     let Some(namespace) = core.stored(names::NAMESPACES, &key) else {
         return;
     };
@@ -32,7 +34,6 @@ pub(crate) fn empty(core: &mut Core, now: Timestamp, name: &str) {
         core.state.waiting.insert(name.to_owned(), due);
         return;
     }
-    core.state.waiting.remove(name);
     let actor = Actor::new(NAME, now);
     // Pods go before what they may depend on.
     clear(core, &actor, content(core, name, |table| table == PODS));
@@ -185,18 +186,10 @@ fn with_conditions(namespace: &Value, left: &Left, now: &str) -> Option<Value> {
     let list = status.entry("conditions").or_insert_with(|| json!([]));
     let list = list.as_array_mut()?;
     for (kind, state, reason, message) in left.conditions() {
-        let mut condition = json!({
+        let condition = json!({
             "type": kind, "status": state, "lastTransitionTime": now, "reason": reason, "message": message,
         });
-        match list.iter_mut().find(|entry| entry["type"] == kind) {
-            Some(entry) => {
-                if entry["status"] == state {
-                    condition["lastTransitionTime"] = entry["lastTransitionTime"].clone();
-                }
-                *entry = condition;
-            }
-            None => list.push(condition),
-        }
+        conditions::set(list, condition);
     }
     (next != *namespace).then_some(next)
 }

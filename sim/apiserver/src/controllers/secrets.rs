@@ -45,13 +45,15 @@ pub(super) fn fill(core: &mut Core, now: Timestamp, key: &Key) {
         }
         return;
     };
-    let held = |name: &str| secret.pointer(&format!("/data/{name}")).is_some();
-    if held("token") && held("namespace") && held("ca.crt") && !annotation(UID).is_empty() {
+    let held = |name: &str| secret.get("data").and_then(|data| data.get(name));
+    let ca = json!(STANDARD.encode(core.ca.as_deref().unwrap_or(accounts::CA)));
+    let complete = held("token").is_some() && held("namespace").is_some() && held("ca.crt") == Some(&ca);
+    if complete && !annotation(UID).is_empty() {
         return;
     }
     let mut next = (*secret).clone();
     let data = object::map_at(&mut next, &["data"]);
-    data.insert("ca.crt".to_owned(), json!(STANDARD.encode(accounts::CA)));
+    data.insert("ca.crt".to_owned(), ca);
     data.insert("namespace".to_owned(), json!(STANDARD.encode(key.namespace())));
     if !data.contains_key("token") {
         let Ok(token) = tokens::sign(core, &tokens::endless(&account, key.name())) else {

@@ -8,6 +8,9 @@ use crate::controllers::Controllers;
 /// What the recorded namespace controller waits before it empties a namespace.
 pub(super) const NAMESPACE_DELAY: SignedDuration = SignedDuration::from_secs(5);
 
+/// Where the recorded server said that it was.
+pub(super) const ADDRESS: &str = "192.0.2.2:16443";
+
 /// What runs beside the recorded server in an environment.
 pub(super) fn controllers(environment: &str) -> Controllers {
     match environment {

@@ -12,7 +12,7 @@ use super::{
     answer::Answer,
     archive::Case,
     compare::Bindings,
-    environment::{NAMESPACE_DELAY, controllers, well_known},
+    environment::{ADDRESS, NAMESPACE_DELAY, controllers, well_known},
     request,
     template::Known,
     until,
@@ -67,6 +67,7 @@ pub(super) fn case(
         .map_or_else(Clock::system, |beside| beside.clock());
     let mut core = Core::new("1.36", controllers(environment), rng);
     core.namespace_delay = NAMESPACE_DELAY;
+    ADDRESS.clone_into(&mut core.address);
     let mut run = Run {
         server: ApiServer::around(core, clock),
         beside: None,
@@ -213,15 +214,12 @@ impl Run {
     fn create_as(&mut self, agent: &str, object: &Value) -> Result<(), String> {
         let (group, version) = manifest::split_api_version(manifest::object::api_version(object));
         let kind = manifest::object::kind(object);
-        let builtin = crate::kinds::find_kind(group, version, kind).map(|kind| kind.resource.to_owned());
-        let plural = builtin.or_else(|| {
-            let core = self.server.core();
-            let mut definitions = core.state.definitions.values();
-            definitions
-                .find(|known| known.group == group && known.kind == kind)
-                .map(|known| known.plural.clone())
-        });
-        let plural = plural.ok_or_else(|| format!("fixture of unknown kind {kind}"))?;
+        let resource = self
+            .server
+            .core()
+            .resource_of_kind(manifest::object::api_version(object), kind)
+            .ok_or_else(|| format!("fixture of unknown kind {kind}"))?;
+        let plural = &resource.gvr.resource;
         let root = if group.is_empty() {
             "/api/v1".to_owned()
         } else {

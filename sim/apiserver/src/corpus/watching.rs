@@ -43,7 +43,9 @@ impl Open {
     /// The events so far.
     pub(super) fn take(&mut self, now: Timestamp) -> Vec<Value> {
         match self {
-            Self::Watch { playing, .. } => std::iter::from_fn(|| playing.next(now)).collect(),
+            Self::Watch { playing, .. } => std::iter::from_fn(|| playing.next(now))
+                .map(|sent| sent.value())
+                .collect(),
             Self::Answer(body) => body.take().into_iter().collect(),
         }
     }

@@ -1,5 +1,10 @@
 //! Patterns of schemas: Go's regular expressions.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
 use regex::{Regex, RegexBuilder};
 
 use crate::limits;
@@ -28,8 +33,27 @@ fn counts(rest: &str) -> bool {
     rest.starts_with(|letter: char| letter.is_ascii_digit()) && after.starts_with('}')
 }
 
-/// A compiled pattern, unless it is invalid.
+/// A compiled pattern, unless it is invalid. It depends on nothing but its text, so that all servers of a process share
+/// what one has compiled.
 pub(crate) fn compile(pattern: &str) -> Option<Regex> {
+    static KNOWN: Mutex<BTreeMap<String, Option<Regex>>> = Mutex::new(BTreeMap::new());
+    if pattern.len() > limits::KEPT_PATTERN {
+        return compiled(pattern);
+    }
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(regex) = known().get(pattern) {
+        return regex.clone();
+    }
+    let regex = compiled(pattern);
+    let mut known = known();
+    if known.len() >= limits::PATTERNS {
+        known.clear();
+    }
+    known.insert(pattern.to_owned(), regex.clone());
+    regex
+}
+
+fn compiled(pattern: &str) -> Option<Regex> {
     let build = |pattern: &str| {
         RegexBuilder::new(pattern)
             .size_limit(limits::PATTERN)

@@ -207,7 +207,7 @@ impl Judge<'_> {
 
     fn string(&mut self, schema: &Value, text: &str, path: &str) {
         let length = text.chars().count();
-        let shown = kube_schema::gotext::quote(text);
+        let shown = || kube_schema::gotext::quote(text);
         if let Some(most) = count(schema, "maxLength").filter(|most| length > *most) {
             self.push(
                 "FieldValueTooLong",
@@ -216,12 +216,12 @@ impl Judge<'_> {
             );
         }
         if let Some(least) = count(schema, "minLength").filter(|least| length < *least) {
-            self.invalid(path, &shown, &format!("should be at least {least} chars long"));
+            self.invalid(path, &shown(), &format!("should be at least {least} chars long"));
         }
         if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
             let known = self.patterns.get(pattern).and_then(Option::as_ref);
             if known.is_some_and(|regex| !regex.is_match(text)) {
-                self.invalid(path, &shown, &format!("should match '{pattern}'"));
+                self.invalid(path, &shown(), &format!("should match '{pattern}'"));
             }
         }
     }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
+    documents::{Document, kept},
     groups::{Group, groups},
     resources::resources,
 };
@@ -25,19 +26,23 @@ pub(super) fn wanted(request: &Incoming) -> bool {
 
 /// The document of the core group, or of all others.
 pub(super) fn document(core: &Core, request: &Incoming, legacy: bool) -> Reply {
-    let groups = if legacy {
-        vec![Group {
-            name: String::new(),
-            versions: vec!["v1".to_owned()],
-        }]
-    } else {
-        groups(core)
+    let make = || {
+        let groups = if legacy {
+            vec![Group {
+                name: String::new(),
+                versions: vec!["v1".to_owned()],
+            }]
+        } else {
+            groups(core)
+        };
+        let items: Vec<Value> = groups.iter().map(|group| aggregated_group(core, group)).collect();
+        let body = json!({
+            "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items,
+        });
+        Document::short(crate::encode::json(&body))
     };
-    let items: Vec<Value> = groups.iter().map(|group| aggregated_group(core, group)).collect();
-    let body = json!({
-        "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items,
-    });
-    super::tagged(request, MEDIA, crate::encode::json(&body))
+    let name = if legacy { "discovery/api" } else { "discovery/apis" };
+    super::tagged(request, MEDIA, kept(core, name, make))
 }
 
 fn aggregated_group(core: &Core, group: &Group) -> Value {

@@ -33,7 +33,7 @@ mod volume;
 mod warnings;
 
 pub use errors::{FieldError, summary};
-pub use names::{label_value, qualified as label_key};
+pub use names::{dns_1035_in_bytes, label_value, qualified as label_key, subdomain_in_bytes};
 pub use warnings::warnings;
 
 use serde_json::Value;

@@ -71,7 +71,7 @@ pub(super) fn document(paths: &Map<String, Value>, schemas: &Map<String, Value>)
     document.text(1, "2.0");
     let mut info = Message::default();
     info.text(1, "Kubernetes");
-    info.text(2, "v1.36.2");
+    info.text(2, crate::kinds::RELEASE);
     document.message(2, &info);
     let mut all = Message::default();
     for (path, item) in paths {

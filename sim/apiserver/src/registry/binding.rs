@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{meta::metadata, read::stored_form};
 use crate::{
     call::Call,
+    conditions,
     failure::{Failure, Outcome},
     resource,
 };
@@ -110,9 +111,8 @@ fn schedule(pod: &mut Value, now: &str) {
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    list.retain(|entry| entry.get("type").and_then(Value::as_str) != Some("PodScheduled"));
-    list.push(
-        json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now}),
-    );
+    let next =
+        json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
+    conditions::set(&mut list, next);
     status.insert("conditions".to_owned(), Value::Array(list));
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::delete::DeleteOptions;
 use crate::{
     call::Call,
+    conditions,
     controllers::Actor,
     core::time,
     failure::{Cause, Failure, Outcome},
@@ -121,10 +122,7 @@ impl Call<'_> {
             "type": "DisruptionTarget", "status": "True", "lastProbeTime": null, "lastTransitionTime": time(self.now),
             "reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting",
         });
-        match list.iter_mut().find(|entry| entry["type"] == "DisruptionTarget") {
-            Some(entry) => *entry = condition,
-            None => list.push(condition),
-        }
+        conditions::set(list, condition);
         let written = self.core.put(&resource, key, pod);
         if options.revision.is_some() {
             options.revision = Some(object::resource_version(&written).to_owned());
@@ -186,17 +184,9 @@ fn exhausted(budget: &mut Value, now: &str) {
     let status = object::map_at(budget, &["status"]);
     let list = status.entry("conditions").or_insert_with(|| json!([]));
     let Some(list) = list.as_array_mut() else { return };
-    let mut condition = json!({
+    let condition = json!({
         "type": "DisruptionAllowed", "status": "False", "observedGeneration": observed,
         "lastTransitionTime": now, "reason": "InsufficientPods", "message": "",
     });
-    match list.iter_mut().find(|entry| entry["type"] == "DisruptionAllowed") {
-        Some(entry) => {
-            if entry["status"] == "False" {
-                condition["lastTransitionTime"] = entry["lastTransitionTime"].clone();
-            }
-            *entry = condition;
-        }
-        None => list.push(condition),
-    }
+    conditions::set(list, condition);
 }

@@ -3,22 +3,64 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use bytes::{BufMut, Bytes, BytesMut};
 use jiff::Timestamp;
+use manifest::object;
 use serde_json::{Value, json};
 
 use super::watch::Plan;
-use crate::{core::Core, failure::Failure, media::Form, table};
+use crate::{
+    core::{Core, stamped},
+    failure::Failure,
+    media::Form,
+    store::{Event, Told},
+    table,
+};
+
+/// The annotation of the bookmark that ends the synthetic first events.
+pub(super) const INITIAL_END: &str = "k8s.io/initial-events-end";
 
 /// One event, in no form yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
     kind: &'static str,
     object: Arc<Value>,
+    /// Where other watches find the same object written already.
+    told: Option<Arc<Told>>,
 }
 
 impl Line {
     pub(super) fn new(kind: &'static str, object: Arc<Value>) -> Self {
-        Self { kind, object }
+        Self {
+            kind,
+            object,
+            told: None,
+        }
+    }
+
+    /// An object that a write left.
+    pub(super) fn of(kind: &'static str, object: Arc<Value>, event: &Event) -> Self {
+        let same = event.new.as_ref().is_some_and(|new| Arc::ptr_eq(new, &object));
+        Self {
+            kind,
+            object,
+            told: same.then(|| Arc::clone(&event.told)),
+        }
+    }
+
+    /// An object that a write took away, or out of sight.
+    pub(super) fn gone(old: &Arc<Value>, event: &Event) -> Self {
+        let same = event.new.is_none() && event.old.as_ref().is_some_and(|own| Arc::ptr_eq(own, old));
+        let object = if same {
+            event.told.last(old, event.revision)
+        } else {
+            Arc::new(stamped(old, event.revision))
+        };
+        Self {
+            kind: "DELETED",
+            object,
+            told: same.then(|| Arc::clone(&event.told)),
+        }
     }
 
     pub(super) fn error(failure: &Failure) -> Self {
@@ -29,6 +71,41 @@ impl Line {
     pub(super) fn expired(asked: u64, floor: u64) -> Self {
         let message = format!("too old resource version: {asked} ({floor})");
         Self::error(&Failure::expired(message))
+    }
+}
+
+/// One event as it is sent.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    kind: &'static str,
+    object: Arc<Value>,
+    told: Option<Arc<Told>>,
+}
+
+impl Sent {
+    /// Whether it says nothing but how far the server has come.
+    pub(crate) fn is_progress(&self) -> bool {
+        self.kind == "BOOKMARK" && object::annotation(&self.object, INITIAL_END).is_none()
+    }
+
+    /// The event as a line of JSON.
+    pub(crate) fn line(&self) -> Bytes {
+        let object = match &self.told {
+            Some(told) => told.json(&self.object),
+            None => serde_json::to_vec(&*self.object).unwrap_or_default().into(),
+        };
+        let mut line = BytesMut::with_capacity(object.len() + 40);
+        line.put_slice(b"{\"type\":\"");
+        line.put_slice(self.kind.as_bytes());
+        line.put_slice(b"\",\"object\":");
+        line.put_slice(&object);
+        line.put_slice(b"}\n");
+        line.freeze()
+    }
+
+    /// The event as a value.
+    pub(crate) fn value(&self) -> Value {
+        json!({ "type": self.kind, "object": self.object })
     }
 }
 
@@ -60,10 +137,10 @@ impl Playing {
     }
 
     /// The next event, as it is sent at this moment.
-    pub(crate) fn next(&mut self, now: Timestamp) -> Option<Value> {
-        let line = self.queue.pop_front()?;
-        if line.kind == "ERROR" {
-            return Some(json!({ "type": line.kind, "object": line.object }));
+    pub(crate) fn next(&mut self, now: Timestamp) -> Option<Sent> {
+        let Line { kind, object, told } = self.queue.pop_front()?;
+        if kind == "ERROR" || self.plan.form == Form::Whole {
+            return Some(Sent { kind, object, told });
         }
         if matches!(self.plan.form, Form::Metadata { list: true, .. }) {
             // One object is no list: the stream breaks off.
@@ -71,12 +148,16 @@ impl Playing {
             self.end();
             return None;
         }
-        let mut object = self.plan.form.show(&self.plan.resource, &line.object, now);
+        let mut object = self.plan.form.show(&self.plan.resource, &object, now);
         if self.headed {
             table::without_columns(&mut object);
         }
         self.headed = matches!(self.plan.form, Form::Table { .. });
-        Some(json!({ "type": line.kind, "object": object }))
+        Some(Sent {
+            kind,
+            object: Arc::new(object),
+            told: None,
+        })
     }
 
     /// Nothing comes any more, except what [`Playing::next`] still has.
@@ -176,8 +257,29 @@ mod tests {
 
     fn kinds(playing: &mut Playing) -> Vec<String> {
         std::iter::from_fn(|| playing.next(Timestamp::UNIX_EPOCH))
-            .map(|event| event["type"].as_str().unwrap_or_default().to_owned())
+            .map(|event| event.kind.to_owned())
             .collect()
+    }
+
+    #[test]
+    fn watches_share_what_they_send() {
+        let mut core = core();
+        create(&mut core, "a");
+        let mut watches = [101, 101].map(|from| open(&mut core, &format!("watch=1&resourceVersion={from}")));
+        create(&mut core, "b");
+        send(&mut core, "DELETE", "/api/v1/namespaces/a", "", "");
+        for event in ["ADDED", "MODIFIED"] {
+            let [one, other] = watches.each_mut().map(|playing| {
+                playing.take(&core);
+                playing.next(Timestamp::UNIX_EPOCH).unwrap()
+            });
+            assert!(Arc::ptr_eq(&one.object, &other.object));
+            let told = |sent: &Sent| sent.told.as_ref().unwrap().json(&sent.object);
+            assert_eq!(told(&one).as_ptr(), told(&other).as_ptr());
+            let line: Value = serde_json::from_slice(&one.line()).unwrap();
+            assert_eq!(line["type"], event);
+            assert_eq!(line, other.value());
+        }
     }
 
     #[test]
@@ -221,7 +323,7 @@ mod tests {
         create(&mut core, "a");
         let mut playing = open(&mut core, "watch=1&resourceVersion=1");
         let event = playing.next(Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(event["object"]["message"], "too old resource version: 1 (100)");
+        assert_eq!(event.object["message"], "too old resource version: 1 (100)");
         assert!(playing.is_over());
         let mut playing = open(&mut core, "watch=1&resourceVersion=101");
         create(&mut core, "b");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     options::Selection,
-    play::Line,
+    play::{INITIAL_END, Line},
     read::{not_a_revision, revision, view},
 };
 use crate::{
@@ -108,7 +108,7 @@ impl Plan {
     pub(super) fn bookmark(&self, revision: u64, initial: bool) -> Line {
         let mut meta = json!({ "resourceVersion": revision.to_string() });
         if initial {
-            meta["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
+            meta["annotations"] = json!({ INITIAL_END: "true" });
         }
         let resource = &self.resource;
         let mut object =
@@ -151,12 +151,9 @@ impl Plan {
         };
         match (seen(&event.old), seen(&event.new)) {
             (None, None) => None,
-            (None, Some(new)) => Some(Line::new("ADDED", new)),
-            (Some(_), Some(new)) => Some(Line::new("MODIFIED", new)),
-            (Some(old), None) => {
-                let last = crate::core::stamped(&old, event.revision);
-                Some(Line::new("DELETED", Arc::new(last)))
-            }
+            (None, Some(new)) => Some(Line::of("ADDED", new, event)),
+            (Some(_), Some(new)) => Some(Line::of("MODIFIED", new, event)),
+            (Some(old), None) => Some(Line::gone(&old, event)),
         }
     }
 }

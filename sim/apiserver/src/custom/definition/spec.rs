@@ -3,43 +3,19 @@
 use serde_json::Value;
 
 use super::{Options, Shared, dump, fields, flag, invalid, invalid_text, list, openapi, text, unsupported};
-use crate::failure::Cause;
-
-const LABEL: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+use crate::{
+    failure::Cause,
+    kinds::{dns_1035_in_bytes, subdomain_in_bytes},
+};
 
 /// What keeps a name from being a label that starts with a letter.
 fn label(name: &str) -> Option<String> {
-    let mut problems = Vec::new();
-    if name.len() > 63 {
-        problems.push("must be no more than 63 bytes");
-    }
-    let inner = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-    let fits = name.starts_with(|letter: char| letter.is_ascii_lowercase())
-        && name.chars().all(inner)
-        && !name.ends_with('-');
-    if !fits {
-        problems.push(LABEL);
-    }
+    let problems = dns_1035_in_bytes(name);
     (!problems.is_empty()).then(|| problems.join(","))
 }
 
 fn subdomain(name: &str) -> Option<String> {
-    let mut problems = Vec::new();
-    if name.len() > 253 {
-        problems.push("must be no more than 253 bytes");
-    }
-    let part = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-            && part
-                .chars()
-                .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
-    };
-    if !name.split('.').all(part) {
-        problems.push(SUBDOMAIN);
-    }
+    let problems = subdomain_in_bytes(name);
     (!problems.is_empty()).then(|| problems.join(","))
 }
 

@@ -78,7 +78,7 @@ pub(super) fn subdomain(text: &str) -> Vec<String> {
 }
 
 /// As `subdomain`, with a limit in bytes.
-pub(super) fn subdomain_in_bytes(text: &str) -> Vec<String> {
+pub fn subdomain_in_bytes(text: &str) -> Vec<String> {
     let mut out = subdomain(text);
     if text.len() > 253 {
         out[0] = bytes(253);
@@ -114,6 +114,15 @@ pub(super) fn dns_1035(text: &str) -> Vec<String> {
         let rule = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an \
                     alphabetic character, and end with an alphanumeric character";
         out.push(mismatch(rule, DNS_1035, &["my-name", "abc-123"]));
+    }
+    out
+}
+
+/// As `dns_1035`, with a limit in bytes.
+pub fn dns_1035_in_bytes(text: &str) -> Vec<String> {
+    let mut out = dns_1035(text);
+    if text.len() > 63 {
+        out[0] = bytes(63);
     }
     out
 }

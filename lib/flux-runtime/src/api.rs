@@ -63,6 +63,21 @@ pub(crate) async fn create(
     client.request(request).await
 }
 
+/// Writes the object at `path`, which has to be the one that was read.
+pub(crate) async fn replace(
+    client: &Client,
+    path: &str,
+    manager: &str,
+    object: &Value,
+) -> kube::Result<Value> {
+    let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+    let request = Request::put(format!("{path}?fieldManager={manager}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body)
+        .map_err(kube::Error::HttpError)?;
+    client.request(request).await
+}
+
 /// The merge patch that turns `old` into `new`; nothing when they are equal.
 pub(crate) fn merge_diff(old: &Value, new: &Value) -> Option<Value> {
     if old == new {

@@ -9,7 +9,8 @@ use manifest::Key;
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
-    Change, Limits, Next, Reconciler, Recorder, Watch,
+    Change, Limits, Metrics, Next, Reconciler, Recorder, Watch,
+    events::forward,
     queue::Queue,
     shell::{Outcome, Shell},
     watch::{self, Store},
@@ -28,6 +29,19 @@ pub struct Options {
     pub namespace: Option<String>,
     /// Labels that the controller's own objects must have.
     pub labels: Option<String>,
+    /// Where events are posted.
+    pub events: Option<EventReceiver>,
+    /// What is measured.
+    pub metrics: Metrics,
+}
+
+/// Who delivers events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventReceiver {
+    /// The URL.
+    pub address: String,
+    /// How this process calls itself.
+    pub instance: String,
 }
 
 impl Default for Options {
@@ -38,6 +52,8 @@ impl Default for Options {
             jitter_percentage: 5,
             namespace: None,
             labels: None,
+            events: None,
+            metrics: Metrics::default(),
         }
     }
 }
@@ -49,10 +65,18 @@ pub async fn run_controller<R: Reconciler>(
     options: &Options,
     watches: Vec<Watch>,
 ) {
+    let mut recorder = Recorder::new(edges.kube.clone(), edges.clock, R::CONTROLLER);
+    let mut posting = futures::future::pending().boxed();
+    if let Some(receiver) = &options.events {
+        let (outbox, post) = forward::open(edges.http.clone(), edges.clock, receiver.address.clone());
+        recorder = recorder.forwarding(outbox, receiver.instance.clone());
+        posting = post.boxed();
+    }
     let shell = Arc::new(Shell {
         client: edges.kube.clone(),
         clock: edges.clock,
-        recorder: Arc::new(Recorder::new(edges.kube.clone(), edges.clock, R::CONTROLLER)),
+        recorder: Arc::new(recorder),
+        metrics: options.metrics.clone(),
         reconciler,
     });
     let mut rng = edges.seed.derive(R::CONTROLLER).derive("jitter").rng();
@@ -83,6 +107,7 @@ pub async fn run_controller<R: Reconciler>(
                 queue.add(key);
             },
             () = until(edges, deadline) => {}
+            () = &mut posting => posting = futures::future::pending().boxed(),
         }
     }
 }

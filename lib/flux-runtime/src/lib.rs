@@ -1,13 +1,17 @@
 //! The reconcile shell that every controller shares: verdicts, status, events, queue.
 //!
 //! A controller implements [`Reconciler`] and returns a verdict; [`run_controller`] does everything around it:
-//! watching, queueing, finalizer, suspension, conditions, the status patch, events, requeueing.
+//! watching, queueing, finalizer, suspension, conditions, the status patch, events, requeueing. [`run_process`] does
+//! what a process of controllers needs around them.
 
 mod api;
 mod conditions;
 mod controller;
+mod election;
 mod events;
 mod limits;
+mod metrics;
+mod process;
 mod progress;
 mod queue;
 mod reconciler;
@@ -17,8 +21,11 @@ mod watch;
 
 pub use api::{api_code, explain, is_not_found};
 pub use conditions::Conditions;
-pub use controller::{Options, run_controller};
+pub use controller::{EventReceiver, Options, run_controller};
+pub use election::Election;
 pub use events::{EventDraft, EventType, Recorder};
+pub use metrics::Metrics;
+pub use process::{Process, ProcessError, run_process};
 pub use progress::Progress;
 pub use queue::{Limits, Next};
 pub use reconciler::{Reconciler, RetryPolicy};

@@ -167,7 +167,7 @@ impl Progress {
 
     fn ready_reason(&self, state: &State, kind: EventType) -> String {
         let severity = match kind {
-            EventType::Normal => "info",
+            EventType::Normal | EventType::Trace => "info",
             EventType::Warning => "error",
         };
         let ready = state.conditions.get(READY);

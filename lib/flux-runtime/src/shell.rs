@@ -13,8 +13,8 @@ use manifest::{Key, object};
 use serde_json::{Value, json};
 
 use crate::{
-    Announce, Conditions, Disposition, Done, EventType, Failure, Next, Progress, Reconciler, Recorder,
-    RetryPolicy, api,
+    Announce, Conditions, Disposition, Done, EventType, Failure, Metrics, Next, Progress, Reconciler,
+    Recorder, RetryPolicy, api,
 };
 
 /// What passes of one controller share.
@@ -22,6 +22,7 @@ pub(crate) struct Shell<R> {
     pub(crate) client: Client,
     pub(crate) clock: Clock,
     pub(crate) recorder: Arc<Recorder>,
+    pub(crate) metrics: Metrics,
     pub(crate) reconciler: Arc<R>,
 }
 
@@ -35,6 +36,16 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// The word for it in metrics.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Interval(_) | Self::Next(Next::After(_)) => "requeue_after",
+            Self::Next(Next::Now) => "requeue",
+            Self::Next(Next::Backoff) => "error",
+            Self::Next(Next::Never) => "success",
+        }
+    }
+
     /// When to come back; `percentage` of the interval is left to chance.
     pub(crate) fn next(self, percentage: u8, rng: &mut Rng) -> Next {
         match self {
@@ -52,14 +63,22 @@ impl<R: Reconciler> Shell<R> {
     /// One pass over the object that `key` names.
     pub(crate) async fn pass(&self, key: &Key) -> Outcome {
         let path = format!("{}/{}", R::Object::url_path(&(), Some(&key.namespace)), key.name);
-        match self.try_pass(key, path).await {
+        let kind = R::Object::kind(&());
+        let started = self.clock.now();
+        let outcome = match self.try_pass(key, path).await {
             Ok(outcome) => outcome,
-            Err(error) if api::is_not_found(&error) => Outcome::Next(Next::Never),
+            Err(error) if api::is_not_found(&error) => {
+                self.metrics.forget(&kind, key);
+                return Outcome::Next(Next::Never);
+            }
             Err(error) => {
                 tracing::warn!(controller = R::CONTROLLER, %key, error = %api::explain(&error), "pass broken off");
                 Outcome::Next(Next::Backoff)
             }
-        }
+        };
+        self.metrics
+            .passed(&kind, key, self.clock.since(started), outcome.word());
+        outcome
     }
 
     async fn try_pass(&self, key: &Key, path: String) -> kube::Result<Outcome> {

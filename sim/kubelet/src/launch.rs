@@ -36,9 +36,16 @@ pub(crate) fn start_of(pod: &Value, ip: &str, host: &str) -> Option<Pod> {
             .unwrap_or("default")
             .to_owned(),
         ip: ip.to_owned(),
-        env,
+        env: with_host_name(env, object::name(pod)),
         object: Arc::new(pod.clone()),
     })
+}
+
+/// The container's runtime says what the host is called, where the pod does not.
+fn with_host_name(mut env: BTreeMap<String, String>, name: &str) -> BTreeMap<String, String> {
+    env.entry("HOSTNAME".to_owned())
+        .or_insert_with(|| name.to_owned());
+    env
 }
 
 fn environment(pod: &Value, container: &Value, ip: &str, host: &str) -> BTreeMap<String, String> {

@@ -3,10 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use clap::{ArgAction, Args, Parser};
-use flux_runtime::{Limits, Options};
+use flux_runtime::{EventReceiver, Limits, Metrics, Options, Process};
 use stdx::duration::GoDuration;
 
-use crate::{Error, gates};
+use crate::{Error, Log, gates};
+
+mod process;
 
 /// Flags of all controllers.
 #[derive(Debug, Args)]
@@ -29,14 +31,25 @@ struct Common {
     /// Share of intervals that is left to chance, in percent.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=99))]
     interval_jitter_percentage: u8,
+    /// URL to which events are posted.
+    #[arg(long, default_value = "")]
+    events_addr: String,
+    #[command(flatten)]
+    process: process::Flags,
 }
 
 impl Common {
-    fn options(self, concurrent: usize, env: &BTreeMap<String, String>) -> Options {
+    fn options(self, concurrent: usize, env: &BTreeMap<String, String>, metrics: &Metrics) -> Options {
         let namespace = env
             .get("RUNTIME_NAMESPACE")
             .filter(|_| !self.watch_all_namespaces);
+        let receiver = Some(self.events_addr).filter(|address| !address.is_empty());
         Options {
+            events: receiver.map(|address| EventReceiver {
+                address,
+                instance: env.get("HOSTNAME").cloned().unwrap_or_default(),
+            }),
+            metrics: metrics.clone(),
             concurrent: self.concurrent.unwrap_or(concurrent),
             limits: Limits {
                 min: self.min_retry_delay.0,
@@ -47,6 +60,25 @@ impl Common {
             labels: Some(self.watch_label_selector).filter(|labels| !labels.is_empty()),
         }
     }
+
+    fn process(&self, component: &str, env: &BTreeMap<String, String>) -> Process {
+        self.process.process(component, &self.watch_label_selector, env)
+    }
+
+    fn log(&self) -> Log {
+        Log {
+            level: self.process.log_level,
+            encoding: self.process.log_encoding,
+        }
+    }
+}
+
+/// What the flags of a component say.
+#[derive(Debug)]
+pub(crate) struct Flags<T> {
+    pub(crate) options: T,
+    pub(crate) process: Process,
+    pub(crate) log: Log,
 }
 
 /// Fetches sources and serves their artifacts.
@@ -120,16 +152,18 @@ fn arguments<'a>(component: &'a str, args: &'a [String]) -> impl Iterator<Item =
 pub(crate) fn source_controller(
     args: &[String],
     env: &BTreeMap<String, String>,
-) -> Result<source_controller::Options, Error> {
+) -> Result<Flags<source_controller::Options>, Error> {
     let flags = SourceController::try_parse_from(arguments("source-controller", args))?;
+    let process = flags.common.process("source-controller", env);
+    let log = flags.common.log();
     let defaults = source_controller::Options::default();
     let adv_addr = if flags.storage_adv_addr.is_empty() {
         defaults.storage_adv_addr
     } else {
         flags.storage_adv_addr
     };
-    Ok(source_controller::Options {
-        controller: flags.common.options(2, env),
+    let options = source_controller::Options {
+        controller: flags.common.options(2, env, &process.metrics),
         storage_port: flags.storage_addr,
         storage_adv_addr: adv_addr,
         retention: artifact::Retention {
@@ -140,6 +174,11 @@ pub(crate) fn source_controller(
             .artifact_digest_algo
             .parse()
             .map_err(|_| Error::Digest(flags.artifact_digest_algo.clone()))?,
+    };
+    Ok(Flags {
+        options,
+        process,
+        log,
     })
 }
 
@@ -152,10 +191,12 @@ const NO_CONFIG_WATCHERS: &str = "DisableConfigWatchers";
 pub(crate) fn kustomize_controller(
     args: &[String],
     env: &BTreeMap<String, String>,
-) -> Result<kustomize_controller::Config, Error> {
+) -> Result<Flags<kustomize_controller::Config>, Error> {
     let flags = KustomizeController::try_parse_from(arguments("kustomize-controller", args))?;
+    let process = flags.common.process("kustomize-controller", env);
+    let log = flags.common.log();
     let mut config = kustomize_controller::Config {
-        options: flags.common.options(4, env),
+        options: flags.common.options(4, env, &process.metrics),
         concurrent_ssa: flags.concurrent_ssa,
         requeue_dependency: flags.requeue_dependency.0.max(Duration::from_secs(1)),
         http_retry: flags.http_retry,
@@ -176,7 +217,11 @@ pub(crate) fn kustomize_controller(
             _ => {}
         }
     }
-    Ok(config)
+    Ok(Flags {
+        options: config,
+        process,
+        log,
+    })
 }
 
 #[cfg(test)]
@@ -189,9 +234,15 @@ mod tests {
 
     #[test]
     fn defaults_are_upstreams() {
-        let config = kustomize_controller(&[], &BTreeMap::new()).unwrap();
+        let flags = kustomize_controller(&[], &BTreeMap::new()).unwrap();
+        let (config, process) = (flags.options, flags.process);
         assert_eq!(config, kustomize_controller::Config::default());
-        let options = super::source_controller(&[], &BTreeMap::new()).unwrap();
+        assert_eq!(
+            (process.metrics_port, process.health_port),
+            (Some(8080), Some(9440))
+        );
+        assert_eq!(process.election, None);
+        let options = super::source_controller(&[], &BTreeMap::new()).unwrap().options;
         assert_eq!(options.controller.concurrent, 2);
         assert_eq!(options.storage_port, 9090);
     }
@@ -199,8 +250,12 @@ mod tests {
     #[test]
     fn flags_reach_the_controllers() {
         let env = BTreeMap::from([("RUNTIME_NAMESPACE".to_owned(), "flux-system".to_owned())]);
-        let config = kustomize_controller(
+        let flags = kustomize_controller(
             &args(&[
+                "--events-addr=http://notification-controller./",
+                "--metrics-addr=0",
+                "--enable-leader-election",
+                "--watch-label-selector=a=b",
                 "--watch-all-namespaces=false",
                 "--concurrent=9",
                 "--no-cross-namespace-refs",
@@ -211,13 +266,22 @@ mod tests {
             &env,
         )
         .unwrap();
+        let (config, process) = (flags.options, flags.process);
         assert_eq!(config.options.namespace.as_deref(), Some("flux-system"));
         assert_eq!(config.options.concurrent, 9);
         assert!(config.no_cross_namespace_refs && !config.strict_substitution);
         assert_eq!(config.override_managers, ["a", "b"]);
         assert_eq!(config.config_selector, None);
+        let receiver = config.options.events.unwrap();
+        assert_eq!(receiver.address, "http://notification-controller./");
+        assert_eq!(process.metrics_port, None);
+        let election = process.election.unwrap();
+        assert_eq!(election.namespace, "flux-system");
+        // The digest of a=b.
+        assert_eq!(election.name, "kustomize-controller-leader-election-42144f39");
     }
 
+    // Covers: RT-13.
     #[test]
     fn what_is_unknown_is_refused() {
         for list in [

@@ -2,12 +2,15 @@
 
 mod cli;
 mod gates;
+mod log;
 mod manifests;
 
 use std::collections::BTreeMap;
 
 use edges::Edges;
+use flux_runtime::run_process;
 
+pub use log::{Log, LogEncoding, LogLevel};
 pub use manifests::{IMAGE, NAMESPACE, manifests};
 
 /// Why a component does not run.
@@ -25,19 +28,22 @@ pub enum Error {
     /// A digest algorithm is unknown.
     #[error("unsupported digest algorithm {0:?}")]
     Digest(String),
+    /// Its ports are taken, or another replica may work now.
+    #[error(transparent)]
+    Process(#[from] flux_runtime::ProcessError),
     /// It cannot do its work.
     #[error(transparent)]
     Source(#[from] source_controller::Error),
 }
 
-/// Looks whether a component would understand its arguments.
+/// Looks whether a component would understand its arguments, and how it would log.
 ///
 /// # Errors
 /// When it would not.
-pub fn check(component: &str, args: &[String], env: &BTreeMap<String, String>) -> Result<(), Error> {
+pub fn check(component: &str, args: &[String], env: &BTreeMap<String, String>) -> Result<Log, Error> {
     match component {
-        "source-controller" => cli::source_controller(args, env).map(drop),
-        "kustomize-controller" => cli::kustomize_controller(args, env).map(drop),
+        "source-controller" => cli::source_controller(args, env).map(|flags| flags.log),
+        "kustomize-controller" => cli::kustomize_controller(args, env).map(|flags| flags.log),
         other => Err(Error::UnknownComponent(other.to_owned())),
     }
 }
@@ -45,21 +51,41 @@ pub fn check(component: &str, args: &[String], env: &BTreeMap<String, String>) -
 /// Runs a component until it is dropped.
 ///
 /// # Errors
-/// When its arguments are wrong or it cannot begin.
+/// When its arguments are wrong or it cannot go on.
 pub async fn run(
     component: &str,
     args: &[String],
     env: &BTreeMap<String, String>,
     edges: Edges,
 ) -> Result<(), Error> {
+    run_until(component, args, env, edges, std::future::pending()).await
+}
+
+/// Runs a component until it is told to end: then it does not break off, but gives up its lead.
+///
+/// # Errors
+/// When its arguments are wrong or it cannot go on.
+pub async fn run_until(
+    component: &str,
+    args: &[String],
+    env: &BTreeMap<String, String>,
+    edges: Edges,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Error> {
     match component {
         "source-controller" => {
-            let options = cli::source_controller(args, env)?;
-            source_controller::run(edges, options).await?;
+            let cli::Flags { options, process, .. } = cli::source_controller(args, env)?;
+            let work = source_controller::run(edges.clone(), options);
+            run_process(&edges, &process, stop, work).await?.transpose()?;
         }
         "kustomize-controller" => {
-            let config = cli::kustomize_controller(args, env)?;
-            kustomize_controller::run(edges, config).await;
+            let cli::Flags {
+                options: config,
+                process,
+                ..
+            } = cli::kustomize_controller(args, env)?;
+            let work = kustomize_controller::run(edges.clone(), config);
+            run_process(&edges, &process, stop, work).await?;
         }
         other => return Err(Error::UnknownComponent(other.to_owned())),
     }

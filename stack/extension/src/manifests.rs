@@ -164,6 +164,12 @@ fn deployment(component: &Component) -> Value {
             "capabilities": {"drop": ["ALL"]},
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+        "ports": [
+            {"name": "http-prom", "containerPort": 8080, "protocol": "TCP"},
+            {"name": "healthz", "containerPort": 9440, "protocol": "TCP"},
+        ],
+        "livenessProbe": {"httpGet": {"path": "/healthz", "port": "healthz"}},
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": "healthz"}},
         "volumeMounts": mounts.collect::<Vec<_>>(),
     });
     json!({
@@ -178,7 +184,10 @@ fn deployment(component: &Component) -> Value {
             "replicas": 1,
             "selector": {"matchLabels": {"app": name}},
             "template": {
-                "metadata": {"labels": {"app": name, "app.kubernetes.io/component": name}},
+                "metadata": {
+                    "labels": {"app": name, "app.kubernetes.io/component": name},
+                    "annotations": {"prometheus.io/scrape": "true", "prometheus.io/port": "8080"},
+                },
                 "spec": {
                     "serviceAccountName": name,
                     "priorityClassName": "system-cluster-critical",
@@ -206,7 +215,10 @@ fn source_controller() -> Value {
     });
     deployment["spec"]["strategy"] = json!({"type": "Recreate"});
     let container = &mut deployment["spec"]["template"]["spec"]["containers"][0];
-    container["ports"] = json!([{"name": "http", "containerPort": 9090, "protocol": "TCP"}]);
+    if let Some(ports) = container["ports"].as_array_mut() {
+        ports.push(json!({"name": "http", "containerPort": 9090, "protocol": "TCP"}));
+    }
+    // Its artifacts are served by the leader alone, and only that one is ready.
     container["readinessProbe"] = json!({"httpGet": {"path": "/", "port": "http"}});
     deployment
 }

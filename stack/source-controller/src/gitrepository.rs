@@ -89,7 +89,7 @@ impl Reconciler for GitRepositories {
         if self.remove_all(object).await? {
             let text = "garbage collected artifacts for deleted resource";
             let reason = Some(reason::GARBAGE_COLLECTION_SUCCEEDED);
-            progress.event(EventType::Normal, reason, text).await;
+            progress.event(EventType::Trace, reason, text).await;
         }
         status.artifact = None;
         Ok(())
@@ -162,7 +162,7 @@ fn in_storage(progress: &Progress, artifact: &Artifact) {
 
 /// An event that upstream does not send on to subscribers.
 async fn trace(progress: &Progress, reason: Reason, message: String) {
-    progress.event(EventType::Normal, Some(reason), message).await;
+    progress.event(EventType::Trace, Some(reason), message).await;
 }
 
 /// Whether the artifact was made with other settings than the object has now.

@@ -1,6 +1,12 @@
 //! A simulated cluster in which the extension runs, and what the tests look at.
 
-use std::{fs, future::Future, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    future::Future,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use apiserver::{Gvr, User};
 use kubelet::{Launcher, Pod};
@@ -98,6 +104,41 @@ impl Cluster {
         }
     }
 
+    /// A server outside the cluster that remembers the bodies of requests and answers 200.
+    pub(crate) fn receiver(&self, host: &str) -> Arc<Mutex<Vec<Value>>> {
+        let seen: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let into = Arc::clone(&seen);
+        let service = tower::service_fn(move |request: http::Request<bytes::Bytes>| {
+            let body = serde_json::from_slice(request.body()).unwrap();
+            into.lock().unwrap().push(body);
+            async { Ok(http::Response::new(edges::empty_body())) }
+        });
+        self.world.net.add_host(host, 80, service);
+        seen
+    }
+
+    /// The answer of a port of a component's pod: its status and text, nothing if nobody answers.
+    pub(crate) async fn fetch(&self, component: &str, port: u16, path: &str) -> Option<(u16, String)> {
+        let pods = self
+            .world
+            .api
+            .list(&Gvr::new("", "v1", "pods"), Some("flux-system"));
+        let pod = pods
+            .iter()
+            .find(|pod| pod["metadata"]["labels"]["app"] == component)?;
+        let ip = pod["status"]["podIP"].as_str()?;
+        let request = http::Request::get(format!("http://{ip}:{port}{path}")).body(bytes::Bytes::new());
+        let answer = self
+            .world
+            .net
+            .client()
+            .fetch(request.unwrap(), 1 << 20)
+            .await
+            .ok()?;
+        let text = String::from_utf8(answer.body().to_vec()).unwrap();
+        Some((answer.status().as_u16(), text))
+    }
+
     pub(crate) fn get(&self, gvr: &Gvr, namespace: &str, name: &str) -> Option<Arc<Value>> {
         self.world.api.get(gvr, namespace, name)
     }
@@ -127,6 +168,16 @@ impl Cluster {
 
     pub(crate) async fn sleep(&self, seconds: u64) {
         self.world.clock.sleep(Duration::from_secs(seconds)).await;
+    }
+
+    /// The event about an object with this reason.
+    pub(crate) fn event(&self, kind: &str, name: &str, reason: &str) -> Arc<Value> {
+        let events = self.world.api.list(&Gvr::new("", "v1", "events"), None);
+        let mut about = events.into_iter().filter(|event| {
+            let object = &event["involvedObject"];
+            object["kind"] == kind && object["name"] == name && event["reason"] == reason
+        });
+        about.next().unwrap()
     }
 
     pub(crate) fn events(&self, kind: &str, name: &str) -> Vec<String> {

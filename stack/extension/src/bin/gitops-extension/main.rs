@@ -6,6 +6,7 @@
 mod http;
 mod limits;
 mod listen;
+mod log;
 
 use std::{
     collections::BTreeMap,
@@ -36,7 +37,7 @@ Environment:
   POD_IP             the address at which ports are offered; all addresses if unset
   POD_ROOT           the folder below which the pod's volumes lie, where they are not mounted
   HTTP_PROXY, HTTPS_PROXY, NO_PROXY
-  RUST_LOG           what is logged, such as debug or source_controller=debug
+  RUST_LOG           what is logged instead of --log-level, such as source_controller=debug
 ";
 
 const COMPONENTS: [&str; 2] = ["source-controller", "kustomize-controller"];
@@ -68,13 +69,20 @@ fn main() -> ExitCode {
 }
 
 fn start(component: &str, args: &[String]) -> ExitCode {
-    #[expect(clippy::disallowed_methods, reason = "configuration is parsed once, here")]
-    let filter = env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
-    tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .init();
+    let env: BTreeMap<String, String> = env::vars().collect();
+    // Wrong flags are told before a cluster is looked for.
+    let log = match extension::check(component, args, &env) {
+        Ok(log) => log,
+        Err(extension::Error::Arguments(help)) if !help.use_stderr() => {
+            tell(&help.to_string());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            complain(&format!("{error}\n"));
+            return ExitCode::from(2);
+        }
+    };
+    log::begin(log, env.get("RUST_LOG"));
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
@@ -83,15 +91,11 @@ fn start(component: &str, args: &[String]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let ended = runtime.block_on(until_told(component, args));
+    let ended = runtime.block_on(until_told(component, args, &env));
     runtime.shutdown_timeout(FAREWELL);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Ended::Arguments(text)) => {
-            complain(&text);
-            ExitCode::from(2)
-        }
-        Err(Ended::Failed(text)) => {
+        Err(Failed(text)) => {
             tracing::error!(component, error = text, "the component ended");
             ExitCode::FAILURE
         }
@@ -99,51 +103,43 @@ fn start(component: &str, args: &[String]) -> ExitCode {
 }
 
 /// Why the program ends without being told to.
-enum Ended {
-    Arguments(String),
-    Failed(String),
-}
+struct Failed(String);
 
-impl From<io::Error> for Ended {
+impl From<io::Error> for Failed {
     fn from(error: io::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self(error.to_string())
     }
 }
 
 /// Runs the component until SIGTERM or Ctrl-C.
-async fn until_told(component: &str, args: &[String]) -> Result<(), Ended> {
+async fn until_told(component: &str, args: &[String], env: &BTreeMap<String, String>) -> Result<(), Failed> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
-    let env: BTreeMap<String, String> = env::vars().collect();
-    // Wrong flags are told before a cluster is looked for.
-    match extension::check(component, args, &env) {
-        Ok(()) => {}
-        Err(extension::Error::Arguments(help)) if !help.use_stderr() => {
-            tell(&help.to_string());
-            return Ok(());
-        }
-        Err(error) => return Err(Ended::Arguments(format!("{error}\n"))),
-    }
-    let data = data(&env)?;
-    let edges = edges(&env, data.path()).await?;
+    let data = data(env)?;
+    let edges = edges(env, data.path()).await?;
     tracing::info!(component, version = env!("CARGO_PKG_VERSION"), "starting");
-    tokio::select! {
-        biased;
-        _ = terminated.recv() => {}
-        _ = interrupted.recv() => {}
-        ended = extension::run(component, args, &env, edges) => {
-            return Err(Ended::Failed(match ended {
-                Ok(()) => "it ended without an error".to_owned(),
-                Err(error) => error.to_string(),
-            }));
+    let mut told = false;
+    let stop = async {
+        tokio::select! {
+            biased;
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
         }
+        told = true;
+    };
+    let ended = extension::run_until(component, args, env, edges, stop).await;
+    match ended {
+        Ok(()) if told => {
+            tracing::info!(component, "told to end");
+            Ok(())
+        }
+        Ok(()) => Err(Failed("it ended without an error".to_owned())),
+        Err(error) => Err(Failed(error.to_string())),
     }
-    tracing::info!(component, "told to end");
-    Ok(())
 }
 
-async fn edges(env: &BTreeMap<String, String>, data: &Path) -> Result<Edges, Ended> {
-    let failed = |error: &dyn std::error::Error| Ended::Failed(format!("no cluster: {error}"));
+async fn edges(env: &BTreeMap<String, String>, data: &Path) -> Result<Edges, Failed> {
+    let failed = |error: &dyn std::error::Error| Failed(format!("no cluster: {error}"));
     // In a pod its ServiceAccount counts, whatever a shared home directory holds.
     let in_pod = env.contains_key("KUBERNETES_SERVICE_HOST") && !env.contains_key("KUBECONFIG");
     let config = if in_pod {

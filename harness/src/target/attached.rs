@@ -65,6 +65,7 @@ pub(crate) async fn start(site: &Attached, max_hold: std::time::Duration) -> Res
         git_url: site.git.inside.clone(),
         log,
         faults: None,
+        behaviours: None,
         publisher: Some(Publisher::to(&site.git.here)),
         audit: None,
         max_hold: Some(max_hold),

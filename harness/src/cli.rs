@@ -299,6 +299,10 @@ fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
     options.trace = args.trace.is_some();
     options.site = site;
     options.max_hold = args.max_hold.unwrap_or(options.max_hold);
+    if matches!(options.site, Site::Local(_)) {
+        // Scenarios wait for most of their time there.
+        options.jobs *= 2;
+    }
     options.jobs = args.jobs.unwrap_or(options.jobs);
     options.fail_fast = args.fail_fast;
     options.faults = args.faults.clone().into_iter().flatten().collect();

@@ -321,8 +321,10 @@ fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
         // Without a handler Ctrl-C still ends the program, only without a summary.
         let _ = ctrlc::set_handler(move || interrupt.now());
     });
-    attached::leave(entered);
-    Ok(exit_of(&summary?))
+    let left = attached::leave(&options, entered);
+    let summary = summary?;
+    left?;
+    Ok(exit_of(&summary))
 }
 
 /// Where the words say that it takes place.

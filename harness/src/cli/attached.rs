@@ -20,7 +20,6 @@ pub(super) fn enter(options: &mut Options) -> io::Result<Option<Entered>> {
     let Site::Attached(site) = &options.site else {
         return Ok(None);
     };
-    let unusable = |miss: Miss| io::Error::other(format!("{} [{}]", miss.message, miss.code));
     let entered = runtime()?.block_on(attached::enter(site)).map_err(unusable)?;
     options.lacking.clone_from(&entered.lacking);
     // One namespace of a name, one scenario at a time.
@@ -29,8 +28,16 @@ pub(super) fn enter(options: &mut Options) -> io::Result<Option<Entered>> {
 }
 
 /// Gives back what was taken.
-pub(super) fn leave(entered: Option<Entered>) {
-    if let (Some(entered), Ok(runtime)) = (entered, runtime()) {
-        runtime.block_on(attached::leave(entered));
-    }
+pub(super) fn leave(options: &Options, entered: Option<Entered>) -> io::Result<()> {
+    let (Some(entered), Site::Attached(site)) = (entered, &options.site) else {
+        return Ok(());
+    };
+    runtime()?
+        .block_on(attached::leave(site, entered))
+        .map_err(unusable)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
+fn unusable(miss: Miss) -> io::Error {
+    io::Error::other(format!("{} [{}]", miss.message, miss.code))
 }

@@ -110,8 +110,11 @@ pub(crate) async fn enter(site: &Attached) -> Result<Entered, Miss> {
 }
 
 /// Gives the lock back.
-pub(crate) async fn leave(entered: Entered) {
-    entered.lock.release().await;
+///
+/// # Errors
+/// When that is not possible.
+pub(crate) async fn leave(site: &Attached, entered: Entered) -> Result<(), Miss> {
+    entered.lock.release(&client(site).await?).await
 }
 
 /// The group that every cluster of OpenShift serves.

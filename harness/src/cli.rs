@@ -299,6 +299,10 @@ fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
     options.trace = args.trace.is_some();
     options.site = site;
     options.max_hold = args.max_hold.unwrap_or(options.max_hold);
+    if matches!(options.site, Site::Local(_)) {
+        // Scenarios wait for most of their time there.
+        options.jobs *= 2;
+    }
     options.jobs = args.jobs.unwrap_or(options.jobs);
     options.fail_fast = args.fail_fast;
     options.faults = args.faults.clone().into_iter().flatten().collect();
@@ -317,8 +321,10 @@ fn execute(catalogue: &Catalogue, args: &Run) -> io::Result<Exit> {
         // Without a handler Ctrl-C still ends the program, only without a summary.
         let _ = ctrlc::set_handler(move || interrupt.now());
     });
-    attached::leave(entered);
-    Ok(exit_of(&summary?))
+    let left = attached::leave(&options, entered);
+    let summary = summary?;
+    left?;
+    Ok(exit_of(&summary))
 }
 
 /// Where the words say that it takes place.

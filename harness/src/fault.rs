@@ -43,11 +43,16 @@ pub enum Fault {
     BookmarksMissing,
     /// Watches are cut and cannot be opened; once healed, the server has forgotten what happened before (410).
     Compaction,
+    /// Admission webhooks are not reached.
+    WebhooksDown,
+    /// Every node falls silent: what runs there dies, and after 50 seconds counts as gone.
+    NodesLost,
 }
 
 impl Fault {
-    /// Every fault.
-    pub(crate) const ALL: [Self; 15] = [
+    /// The faults that seeds draw. The others are for scenarios that prepare for them: webhooks have to be there, and
+    /// what becomes of pods whose node is lost is Kubernetes' affair for the first five minutes.
+    pub(crate) const DRAWN: [Self; 15] = [
         Self::GitServerDown,
         Self::GitServerSlow,
         Self::GitAnswersTruncated,

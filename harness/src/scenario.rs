@@ -89,6 +89,8 @@ pub enum Step {
     Restart(#[schemars(with = "String")] Spanned<String>),
     /// Lets time pass.
     Advance(step::Advance),
+    /// Makes the pods of a workload behave otherwise than usual.
+    Behave(step::Behave),
     /// Breaks something of the world until it is healed.
     Break(Fault),
     /// Mends what was broken.
@@ -110,6 +112,7 @@ impl Step {
             Self::Snapshot(_) => "snapshot",
             Self::Restart(_) => "restart",
             Self::Advance(_) => "advance",
+            Self::Behave(_) => "behave",
             Self::Break(_) => "break",
             Self::Heal(_) => "heal",
         }

@@ -108,6 +108,7 @@ impl Site {
     pub(crate) fn obstacle(&self, source: &Source) -> Option<&'static str> {
         source.scenario.steps.iter().find_map(|step| match &step.value {
             Step::Break(_) | Step::Heal(_) if !self.causes_faults() => Some("target.faults"),
+            Step::Behave(_) if !self.causes_faults() => Some("target.behaviours"),
             _ => None,
         })
     }
@@ -134,6 +135,12 @@ mod tests {
             ("  - advance: 1s\n", None, None, None),
             ("  - break: apiSlow\n", None, None, Some("target.faults")),
             ("  - heal: networkParted\n", None, None, Some("target.faults")),
+            (
+                "  - behave: { pods: { kind: Deployment, name: a }, like: neverReady }\n",
+                None,
+                None,
+                Some("target.behaviours"),
+            ),
         ] {
             let source = source(steps);
             assert_eq!(Site::Sim.obstacle(&source), sim, "{steps}");

@@ -2,6 +2,7 @@
 
 mod advance;
 mod apply;
+mod behave;
 mod delete;
 mod expect;
 mod fails;
@@ -14,6 +15,7 @@ mod restart;
 mod snapshot;
 
 pub(crate) use advance::Advance;
+pub(crate) use behave::Behave;
 pub(crate) use delete::Delete;
 pub(crate) use expect::Expect;
 pub(crate) use fails::{Action, Fails};
@@ -58,6 +60,7 @@ pub(crate) async fn run(step: &Step, session: &mut Session) -> Result<(), Miss> 
         Step::Snapshot(snapshot) => snapshot::run(snapshot, session).await,
         Step::Restart(component) => restart::run(&component.value, session).await,
         Step::Advance(advance) => advance::run(*advance, session).await,
+        Step::Behave(behave) => behave::run(behave, session),
         Step::Break(fault) => fault::set(*fault, true, session),
         Step::Heal(fault) => fault::set(*fault, false, session),
     }

@@ -16,6 +16,7 @@ use edges::Clock;
 use futures::stream::LocalBoxStream;
 use git_server::GitServer;
 use jiff::Timestamp;
+use kubelet::Behaviours;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -65,6 +66,8 @@ pub(crate) struct Cluster {
     pub(crate) log: Logs,
     /// What can be made to go wrong, if anything.
     pub(crate) faults: Option<Faults>,
+    /// What simulated pods and nodes can be told to do.
+    pub(crate) behaviours: Option<Behaviours>,
     /// Where changed repositories are pushed to, if the Git server is not in this process.
     pub(crate) publisher: Option<attached::Publisher>,
     /// The cluster's audit log from a position on, if it can be read.

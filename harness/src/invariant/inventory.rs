@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, collections::BTreeSet, sync::Arc};
 
+use flux_api::meta::{OWNER_NAME, OWNER_NAMESPACE, PRUNE};
 use serde_json::Value;
 
 use super::KUSTOMIZE_GROUP;
@@ -9,10 +10,6 @@ use crate::{
     journal::{Key, Seen},
     verdict::Miss,
 };
-
-const NAME_LABEL: &str = "kustomize.toolkit.fluxcd.io/name";
-const NAMESPACE_LABEL: &str = "kustomize.toolkit.fluxcd.io/namespace";
-const PRUNE: &str = "kustomize.toolkit.fluxcd.io/prune";
 
 /// The objects in a Kustomization's inventory.
 pub(super) fn entries(kustomization: &Value) -> Vec<Key> {
@@ -58,8 +55,8 @@ pub(super) fn check(seen: &Seen, objects: &BTreeMap<Key, Arc<Value>>) -> Result<
     }
     let owned = |object: &Value| {
         let metadata = &object["metadata"];
-        metadata["labels"][NAME_LABEL] == seen.key.name
-            && metadata["labels"][NAMESPACE_LABEL] == seen.key.namespace
+        metadata["labels"][OWNER_NAME] == seen.key.name
+            && metadata["labels"][OWNER_NAMESPACE] == seen.key.namespace
             && metadata["annotations"][PRUNE] != "disabled"
             && metadata["labels"][PRUNE] != "disabled"
             && metadata.get("deletionTimestamp").is_none()

@@ -79,11 +79,11 @@ impl Storm {
     }
 
     fn draw(&mut self) -> Gust {
-        let kinds = Fault::ALL.len() + COMPONENTS.len();
+        let kinds = Fault::DRAWN.len() + COMPONENTS.len();
         let number = usize::try_from(self.rng.below(kinds as u64)).unwrap_or_default();
-        match Fault::ALL.get(number) {
+        match Fault::DRAWN.get(number) {
             Some(fault) => Gust::Fault(*fault),
-            None => Gust::Kill(COMPONENTS[(number - Fault::ALL.len()) % COMPONENTS.len()]),
+            None => Gust::Kill(COMPONENTS[(number - Fault::DRAWN.len()) % COMPONENTS.len()]),
         }
     }
 

@@ -239,7 +239,9 @@ fn an_attached_cluster_is_judged_and_left_as_it_was_found() {
         }
         names
     };
-    let entered = runtime.block_on(target::attached::enter(&site)).unwrap();
+    // A runtime of its own, gone at once, as the program does it.
+    let own = || tokio::runtime::Runtime::new().unwrap();
+    let entered = own().block_on(target::attached::enter(&site)).unwrap();
     assert_eq!(entered.lacking, ["openshift."]);
     let second = runtime.block_on(target::attached::enter(&site)).err().unwrap();
     assert_eq!(second.code, "target.lock");
@@ -252,7 +254,9 @@ fn an_attached_cluster_is_judged_and_left_as_it_was_found() {
         assert_eq!(outcome.verdict, Verdict::Passed, "{}", explain(&outcome));
         assert_eq!(present(), before, "{name}");
     }
-    runtime.block_on(target::attached::leave(entered));
+    own().block_on(target::attached::leave(&site, entered)).unwrap();
+    let entered = own().block_on(target::attached::enter(&site)).unwrap();
+    own().block_on(target::attached::leave(&site, entered)).unwrap();
     let other = Attached {
         context: "another".to_owned(),
         ..site

@@ -162,6 +162,23 @@ impl Lint<'_> {
                 }
             }
             Step::Advance(advance) => self.advance(*advance, at),
+            Step::Behave(behave) => {
+                const WORKLOADS: [&str; 7] = [
+                    "CronJob",
+                    "DaemonSet",
+                    "Deployment",
+                    "Job",
+                    "Pod",
+                    "ReplicaSet",
+                    "StatefulSet",
+                ];
+                let kind = behave.pods.kind.as_str();
+                if !WORKLOADS.contains(&kind) {
+                    let message = format!("{kind} has no pods");
+                    self.found
+                        .push(finding(self.source, at, message).expected(kind, WORKLOADS));
+                }
+            }
             Step::Delete(_) | Step::Break(_) | Step::Heal(_) => {}
         }
     }

@@ -65,6 +65,7 @@ pub(crate) async fn start(site: &Attached, max_hold: std::time::Duration) -> Res
         git_url: site.git.inside.clone(),
         log,
         faults: None,
+        behaviours: None,
         publisher: Some(Publisher::to(&site.git.here)),
         audit: None,
         max_hold: Some(max_hold),
@@ -109,8 +110,11 @@ pub(crate) async fn enter(site: &Attached) -> Result<Entered, Miss> {
 }
 
 /// Gives the lock back.
-pub(crate) async fn leave(entered: Entered) {
-    entered.lock.release().await;
+///
+/// # Errors
+/// When that is not possible.
+pub(crate) async fn leave(site: &Attached, entered: Entered) -> Result<(), Miss> {
+    entered.lock.release(&client(site).await?).await
 }
 
 /// The group that every cluster of OpenShift serves.

@@ -43,6 +43,7 @@ pub(crate) async fn start(
         git_url: GIT_URL.to_owned(),
         log,
         faults: Some(sim::switches(&real.world)),
+        behaviours: Some(real.world.behaviours.clone()),
         publisher: None,
         audit: Some(Box::new(move |from| sim::writes(&api, from))),
         max_hold: Some(max_hold),

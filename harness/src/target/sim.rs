@@ -67,6 +67,7 @@ pub(crate) async fn start(seed: Seed, openshift: bool, logs: Logs) -> Result<Sta
         git_url: GIT_URL.to_owned(),
         log: logs,
         faults: Some(switches(&world)),
+        behaviours: Some(world.behaviours.clone()),
         publisher: None,
         audit: Some(Box::new(move |from| writes(&api, from))),
         max_hold: None,
@@ -82,7 +83,18 @@ pub(crate) async fn start(seed: Seed, openshift: bool, logs: Logs) -> Result<Sta
 pub(super) fn switches(world: &World) -> Faults {
     let (api, git, net) = (world.api.faults(), world.git.clone(), world.net.clone());
     api.aim(&format!("system:serviceaccount:{NAMESPACE}:"));
+    let (behaviours, nodes) = (world.behaviours.clone(), world.nodes().to_vec());
     Faults::new(move |fault, broken| match fault {
+        Fault::WebhooksDown => net.part_webhooks(broken),
+        Fault::NodesLost => {
+            for node in &nodes {
+                if broken {
+                    behaviours.lose_node(node);
+                } else {
+                    behaviours.restore_node(node);
+                }
+            }
+        }
         Fault::GitServerDown => git.set_available(!broken),
         Fault::GitServerSlow => git.set_trouble(Trouble::Slow, broken),
         Fault::GitAnswersTruncated => git.set_trouble(Trouble::Truncated, broken),

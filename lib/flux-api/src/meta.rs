@@ -12,6 +12,20 @@ pub const FINALIZER: &str = "finalizers.fluxcd.io";
 pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 /// Label of ConfigMaps and Secrets whose changes wake the objects that refer to them.
 pub const WATCH_LABEL: &str = "reconcile.fluxcd.io/watch";
+/// Label of applied objects: the name of the Kustomization that applied them.
+pub const OWNER_NAME: &str = "kustomize.toolkit.fluxcd.io/name";
+/// Label of applied objects: the namespace of the Kustomization that applied them.
+pub const OWNER_NAMESPACE: &str = "kustomize.toolkit.fluxcd.io/namespace";
+/// Label or annotation of applied objects: `disabled` keeps them when they would be pruned.
+pub const PRUNE: &str = "kustomize.toolkit.fluxcd.io/prune";
+/// Label or annotation of applied objects: `disabled` leaves them alone.
+pub const RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
+/// Label or annotation of applied objects: how they are applied.
+pub const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
+/// Label or annotation of applied objects: `enabled` recreates what cannot be changed.
+pub const FORCE: &str = "kustomize.toolkit.fluxcd.io/force";
+/// Label or annotation of manifests: `disabled` replaces no variables in them.
+pub const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
 /// Prefix of object annotations that are copied into every event of the object.
 pub const EVENT_ANNOTATION_PREFIX: &str = "event.toolkit.fluxcd.io/";
 /// Metadata key of artifacts: the revision the artifact was made from.

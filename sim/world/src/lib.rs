@@ -29,6 +29,10 @@ pub const GIT_HOST: &str = "git.example.com";
 /// Where the cluster sees those repositories: `<this>/<repository>.git`.
 pub const GIT_URL: &str = "http://git.example.com";
 
+/// The host of an admission webhook outside the cluster that consents to everything, at any path of
+/// `https://admission.example.com`.
+pub const ADMISSION_HOST: &str = "admission.example.com";
+
 /// What a world starts from.
 #[derive(Clone)]
 pub struct Config {
@@ -75,6 +79,7 @@ pub struct World {
     pub net: Network,
     /// What pods and nodes do instead of working.
     pub behaviours: Behaviours,
+    nodes: Vec<String>,
     seed: Seed,
     blocking: Blocking,
     tasks: JoinSet<()>,
@@ -105,14 +110,16 @@ impl World {
         let api = bootstrap::server(config, clock, ca);
         let git = GitServer::new()?;
         let net = Network::new(api.clone());
-        let webhooks = Hooked::new(&api, net.client());
+        let webhooks = Hooked::new(&api, net.clone());
         net.add_host(GIT_HOST, 80, git.service());
+        net.add_host(ADMISSION_HOST, 443, tower::service_fn(webhooks::consent));
         Ok(Self {
             api,
             git,
             clock,
             net,
             behaviours: Behaviours::default(),
+            nodes: config.nodes.iter().map(|node| node.name.clone()).collect(),
             seed: config.seed,
             blocking: if ca.is_some() {
                 Blocking::Threads
@@ -147,6 +154,11 @@ impl World {
             ..kubelet::Config::new(self.clock, self.seed.derive("kubelet"))
         };
         self.tasks.spawn(kubelet::run(self.api.clone(), config));
+    }
+
+    /// The names of its nodes.
+    pub fn nodes(&self) -> &[String] {
+        &self.nodes
     }
 
     /// A client with all rights, for the judge.

@@ -25,6 +25,8 @@ pub struct Network {
     state: Arc<Mutex<State>>,
     /// Whether nobody reaches a Service or a pod.
     parted: watch::Sender<bool>,
+    /// Whether the API server reaches no admission webhook.
+    webhooks_parted: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -41,6 +43,7 @@ impl Network {
             api,
             state: Arc::default(),
             parted: watch::Sender::new(false),
+            webhooks_parted: watch::Sender::new(false),
         }
     }
 
@@ -79,6 +82,15 @@ impl Network {
     /// Parts the pods from each other, or joins them again; names outside the cluster stay reachable.
     pub fn part(&self, parted: bool) {
         self.parted.send_replace(parted);
+    }
+
+    /// Parts the API server from admission webhooks, or joins them again.
+    pub fn part_webhooks(&self, parted: bool) {
+        self.webhooks_parted.send_replace(parted);
+    }
+
+    pub(crate) fn reaches_webhooks(&self) -> bool {
+        !*self.webhooks_parted.borrow()
     }
 
     pub(crate) fn is_parted(&self) -> bool {

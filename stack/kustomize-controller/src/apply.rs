@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use flux_api::{
     Kustomization,
     kustomization::DeletionPolicy,
+    meta,
     reason::{PRUNE_FAILED, RECONCILIATION_FAILED},
 };
 use flux_runtime::{EventType, Failure, OrFail, Progress};
@@ -19,12 +20,12 @@ use crate::{
     reconcile::{Kustomizer, Pass},
 };
 
-const RECONCILE_DISABLED: Mark = ("kustomize.toolkit.fluxcd.io/reconcile", "disabled");
-const SSA_IGNORE: Mark = ("kustomize.toolkit.fluxcd.io/ssa", "Ignore");
-const SSA_IF_NOT_PRESENT: Mark = ("kustomize.toolkit.fluxcd.io/ssa", "IfNotPresent");
-const SSA_MERGE: Mark = ("kustomize.toolkit.fluxcd.io/ssa", "Merge");
-const FORCE_ENABLED: Mark = ("kustomize.toolkit.fluxcd.io/force", "enabled");
-const PRUNE_DISABLED: Mark = ("kustomize.toolkit.fluxcd.io/prune", "disabled");
+const RECONCILE_DISABLED: Mark = (meta::RECONCILE, "disabled");
+const SSA_IGNORE: Mark = (meta::SSA, "Ignore");
+const SSA_IF_NOT_PRESENT: Mark = (meta::SSA, "IfNotPresent");
+const SSA_MERGE: Mark = (meta::SSA, "Merge");
+const FORCE_ENABLED: Mark = (meta::FORCE, "enabled");
+const PRUNE_DISABLED: Mark = (meta::PRUNE, "disabled");
 
 /// How long a stage may take to become ready.
 const STAGE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -3,6 +3,7 @@
 use flux_api::{
     Kustomization,
     kustomization::{GROUP, Selector, SubstituteStrategy},
+    meta,
 };
 use kube::ResourceExt;
 use kustomize::flux::{self, Substitution};
@@ -16,7 +17,7 @@ use ssa::{Mark, is_marked};
 
 use crate::{Config, files::Tree, variables::Variables};
 
-const SUBSTITUTE_DISABLED: Mark = ("kustomize.toolkit.fluxcd.io/substitute", "disabled");
+const SUBSTITUTE_DISABLED: Mark = (meta::SUBSTITUTE, "disabled");
 
 /// What is to be applied.
 pub(crate) struct Built {

@@ -47,7 +47,7 @@ fn a_misspelled_verb_is_pointed_at() {
           5 |   - aply: []\n     \
           |     ^\n   \
           = did you mean `apply`?\n   \
-          = expected one of: apply, delete, patch, push, expect, hold, never, fails, snapshot, restart, advance, break, heal\n"]
+          = expected one of: apply, delete, patch, push, expect, hold, never, fails, snapshot, restart, advance, behave, break, heal\n"]
     );
 }
 
@@ -109,4 +109,31 @@ fn unknown_names_and_other_files_are_pointed_at() {
     ] {
         assert!(found.contains(expected), "{expected}\n{found}");
     }
+}
+
+#[test]
+fn an_advance_says_how_much_is_enough_in_real_time() {
+    for (advance, words) in [
+        ("1h", "needs `atLeast`"),
+        ("0s", "needs time"),
+        ("{ by: 1h, atLeast: 0s }", "`atLeast` needs time"),
+        ("{ by: 10s, atLeast: 10s }", "less than `by`, which is 10s"),
+        ("{ by: 1h, atLeast: 5m }", "must not be more than 1m0s"),
+        ("{ by: 1h }", "missing field `atLeast`"),
+    ] {
+        let found = suite(&[("k/p/a.yaml", &format!("{HEAD}steps:\n  - advance: {advance}\n"))]);
+        assert_eq!(found.len(), 1, "{advance}: {found:?}");
+        assert!(found[0].contains(words), "{advance}: {}", found[0]);
+    }
+    for advance in ["1m", "{ by: 24h, atLeast: 30s }"] {
+        let found = suite(&[("k/p/a.yaml", &format!("{HEAD}steps:\n  - advance: {advance}\n"))]);
+        assert_eq!(found, Vec::<String>::new(), "{advance}");
+    }
+}
+
+#[test]
+fn only_workloads_have_pods_that_behave() {
+    let step = "behave: { pods: { kind: ConfigMap, name: a }, like: neverReady }";
+    let found = suite(&[("k/p/a.yaml", &format!("{HEAD}steps:\n  - {step}\n"))]);
+    assert!(found[0].contains("ConfigMap has no pods"), "{}", found[0]);
 }

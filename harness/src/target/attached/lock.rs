@@ -13,8 +13,9 @@ use crate::{limits, verdict::Miss};
 const NAME: &str = "gitops-conformance";
 
 /// A lock that is held; [`Lock::release`] gives it back.
+///
+/// It holds no client: one does not outlive the runtime that it was made on.
 pub(crate) struct Lock {
-    leases: Api<DynamicObject>,
     holder: String,
 }
 
@@ -28,12 +29,12 @@ impl Lock {
         let broken = |error: kube::Error| Miss::broken("target.lock", error.to_string());
         let clock = Clock::system();
         let holder = format!("{NAME}-{}-{}", std::process::id(), clock.now().as_millisecond());
-        let lock = Self { leases, holder };
+        let lock = Self { holder };
         let mut wanted = lock.lease(clock.now());
-        match lock.leases.get_opt(NAME).await.map_err(broken)? {
+        match leases.get_opt(NAME).await.map_err(broken)? {
             None => {
                 let lease = serde_json::from_value(wanted).map_err(|error| wrong(&error))?;
-                lock.leases
+                leases
                     .create(&PostParams::default(), &lease)
                     .await
                     .map_err(broken)?;
@@ -48,7 +49,7 @@ impl Lock {
             Some(abandoned) => {
                 wanted["metadata"]["resourceVersion"] = json!(abandoned.metadata.resource_version);
                 let lease = serde_json::from_value(wanted).map_err(|error| wrong(&error))?;
-                let replaced = lock.leases.replace(NAME, &PostParams::default(), &lease).await;
+                let replaced = leases.replace(NAME, &PostParams::default(), &lease).await;
                 replaced.map_err(broken)?;
             }
         }
@@ -76,22 +77,25 @@ impl Lock {
     }
 
     /// Gives the lock back, if nobody took it over meanwhile.
-    pub(crate) async fn release(self) {
-        let Ok(Some(lease)) = self.leases.get_opt(NAME).await else {
-            return;
+    ///
+    /// # Errors
+    /// When the cluster does not take it; it expires by itself then.
+    pub(crate) async fn release(self, client: &Client) -> Result<(), Miss> {
+        let broken = |error: kube::Error| Miss::broken("target.lock", error.to_string());
+        let leases = leases(client);
+        let Some(lease) = leases.get_opt(NAME).await.map_err(broken)? else {
+            return Ok(());
         };
         if lease.data["spec"]["holderIdentity"] != self.holder {
-            return;
+            return Ok(());
         }
         let as_seen = Preconditions {
             resource_version: lease.metadata.resource_version,
             uid: lease.metadata.uid,
         };
-        // It expires by itself.
-        let _ = self
-            .leases
-            .delete(NAME, &DeleteParams::default().preconditions(as_seen))
-            .await;
+        let params = DeleteParams::default().preconditions(as_seen);
+        leases.delete(NAME, &params).await.map_err(broken)?;
+        Ok(())
     }
 }
 

@@ -1,4 +1,5 @@
-//! Every namespace has a ServiceAccount `default` and the ConfigMap `kube-root-ca.crt`; on OpenShift, ids of its own.
+//! Every namespace has a ServiceAccount `default` and the ConfigMap `kube-root-ca.crt`; on OpenShift, ids of its own and
+//! the ConfigMap `openshift-service-ca.crt`.
 
 use jiff::Timestamp;
 use manifest::object;
@@ -9,6 +10,10 @@ use crate::{core::Core, names, store::Key};
 
 pub(super) const DEFAULT: &str = "default";
 pub(super) const ROOT_CA: &str = "kube-root-ca.crt";
+
+/// What pods on OpenShift trust Services by. There is no authority that signs certificates of Services here, so it holds
+/// none.
+const SERVICE_CA: &str = "openshift-service-ca.crt";
 
 /// What stands in `ca.crt`: no connection is ever secured with it in process, so it is no certificate.
 pub(super) const CA: &str = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
@@ -33,6 +38,17 @@ pub(crate) fn furnish(core: &mut Core, now: Timestamp, name: &str) {
             "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": DEFAULT, "namespace": name},
         });
         Actor::new("service-account-controller", now).create(core, &collection("serviceaccounts"), &body);
+    }
+    if core.openshift && core.stored("configmaps", &Key::new(name, SERVICE_CA)).is_none() {
+        let body = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {
+                "name": SERVICE_CA, "namespace": name,
+                "annotations": {"service.beta.openshift.io/inject-cabundle": "true"},
+            },
+            "data": {"service-ca.crt": CA},
+        });
+        Actor::new("service-ca-cert-publisher", now).create(core, &collection("configmaps"), &body);
     }
     let text = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints \
                 such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across \

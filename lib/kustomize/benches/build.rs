@@ -1,14 +1,15 @@
-//! How long a build of 200 objects takes that has a base, patches, generators and renamed references.
+//! How long builds of 8, 200 and 2,000 objects take that have a base, patches, generators and renamed references.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use kustomize::Tree;
 
-const APPS: usize = 50;
+/// Four objects each.
+const APPS: [usize; 3] = [2, 50, 500];
 
-fn tree() -> Tree {
+fn tree(apps: usize) -> Tree {
     let mut tree = Tree::new();
     let mut resources = String::from("resources:\n");
-    for app in 0..APPS {
+    for app in 0..apps {
         resources.push_str(&format!("- app{app}.yaml\n"));
         tree.insert(format!("base/app{app}.yaml"), objects(app));
     }
@@ -38,10 +39,12 @@ fn objects(app: usize) -> String {
 }
 
 fn build(criterion: &mut Criterion) {
-    let tree = tree();
-    criterion.bench_function("build 200 objects", |bencher| {
-        bencher.iter(|| kustomize::build(&tree, "overlay").map(|objects| kustomize::to_yaml(&objects)));
-    });
+    for apps in APPS {
+        let tree = tree(apps);
+        criterion.bench_function(&format!("build {} objects", apps * 4), |bencher| {
+            bencher.iter(|| kustomize::build(&tree, "overlay").map(|objects| kustomize::to_yaml(&objects)));
+        });
+    }
 }
 
 criterion_group!(benches, build);

@@ -158,7 +158,11 @@ impl Config {
 
     /// Adds what a base has gathered, which mostly is the very same.
     pub(crate) fn merge_shared(this: &mut Arc<Self>, other: &Arc<Self>) -> Result<(), Error> {
-        if Arc::ptr_eq(this, other) || **this == **other {
+        if Arc::ptr_eq(this, other) {
+            return Ok(());
+        }
+        if **this == Self::default() {
+            *this = other.clone();
             return Ok(());
         }
         Arc::make_mut(this).merge(Self::clone(other))

@@ -3,10 +3,10 @@
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use crate::{Error, transform::wrong_kind};
+use crate::{Error, budget, transform::wrong_kind};
 
 /// Splits a path at its dots, but not inside brackets, nor after a backslash.
-pub(crate) fn split(path: &str) -> Vec<String> {
+pub(crate) fn split(path: &str) -> Result<Vec<String>, Error> {
     let mut parts: Vec<String> = Vec::new();
     for part in path.strip_prefix('.').unwrap_or(path).split('.') {
         match parts.last_mut() {
@@ -34,7 +34,8 @@ pub(crate) fn split(path: &str) -> Vec<String> {
         }
         whole.push(part);
     }
-    whole
+    budget::check_parts(whole.len())?;
+    Ok(whole)
 }
 
 /// Takes `ports[0]` apart into `ports` and `0`.
@@ -279,9 +280,13 @@ fn at_element(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
 
+    use super::*;
+
+    fn split(path: &str) -> Vec<String> {
+        super::split(path).unwrap()
+    }
     #[test]
     fn paths_are_split_at_dots_outside_brackets() {
         assert_eq!(split("a.b"), ["a", "b"]);

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{Error, id::Id};
+use crate::{Error, budget, id::Id};
 
 /// One path of the built-in configuration, or of the user's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -112,6 +112,7 @@ impl FieldSpec {
             return Ok(());
         }
         let parts = split(&self.path);
+        budget::check_parts(parts.len())?;
         let parts: Vec<_> = parts.iter().map(String::as_str).collect();
         let create = if self.create { create } else { Create::Nothing };
         walk(object, &parts, create, set).map_err(|error| {

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::Error;
+use crate::{
+    Error,
+    budget::{self, Budget},
+};
 
 /// Reads the operations of a patch: JSON, or YAML in the Kubernetes dialect.
 pub(crate) fn parse(text: &str) -> Result<Vec<Value>, Error> {
@@ -25,16 +28,18 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Value>, Error> {
 
 /// Applies the operations.
 pub(crate) fn apply(document: &mut Value, operations: &[Value]) -> Result<(), Error> {
+    let mut budget = Budget::default();
     for operation in operations {
-        apply_one(document, operation).map_err(Error::new)?;
+        apply_one(document, operation, &mut budget).map_err(Error::new)?;
     }
     Ok(())
 }
 
-fn apply_one(document: &mut Value, operation: &Value) -> Result<(), String> {
+fn apply_one(document: &mut Value, operation: &Value, budget: &mut Budget) -> Result<(), String> {
     let text = |name: &str| operation.get(name).and_then(Value::as_str);
     let kind = text("op").unwrap_or("unknown");
     let path = text("path");
+    budget::check_parts(path.map_or(0, |path| path.split('/').count())).map_err(|error| error.to_string())?;
     let missing = |what: &str| format!("{kind} operation failed to decode path: {what}missing value");
     let value = || operation.get("value").cloned().unwrap_or(Value::Null);
     match kind {
@@ -69,7 +74,7 @@ fn apply_one(document: &mut Value, operation: &Value) -> Result<(), String> {
                     "{kind} operation failed to decode from: operation, missing from field: missing value"
                 )
             })?;
-            transfer(document, kind, from, path.unwrap_or_default())
+            transfer(document, kind, from, path.unwrap_or_default(), budget)
         }
         other => Err(format!("Unexpected kind: {other}")),
     }
@@ -113,7 +118,13 @@ fn test(document: &mut Value, path: &str, wanted: &Value) -> Result<(), String> 
     if found == *wanted { Ok(()) } else { failed() }
 }
 
-fn transfer(document: &mut Value, kind: &str, from: &str, path: &str) -> Result<(), String> {
+fn transfer(
+    document: &mut Value,
+    kind: &str,
+    from: &str,
+    path: &str,
+    budget: &mut Budget,
+) -> Result<(), String> {
     let (parent, key) = find(document, from).ok_or_else(|| {
         format!("{kind} operation does not apply: doc is missing from path: {from}: missing value")
     })?;
@@ -123,6 +134,7 @@ fn transfer(document: &mut Value, kind: &str, from: &str, path: &str) -> Result<
     } else {
         get(parent, &key).map_err(|error| format!("error in copy for from: '{from}': {error}"))?
     };
+    budget.spend(&value).map_err(|error| error.to_string())?;
     let (parent, key) = find(document, path).ok_or_else(|| {
         format!("{kind} operation does not apply: doc is missing destination path: {path}: missing value")
     })?;

@@ -4,6 +4,7 @@
 //! see [`Options`]. Not built here, and refused by name: remote bases, `helmCharts`, and generators, transformers
 //! and validators of the user's own.
 
+mod budget;
 mod config;
 mod crds;
 mod decode;

@@ -1,5 +1,7 @@
 //! Names of objects in other objects: when a name changes, so do the fields that hold it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 
 use crate::{
@@ -41,16 +43,27 @@ pub(crate) fn fix(set: &mut Set, referrals: &[Referral]) -> Result<(), Error> {
         previous: resource.previous_ids(),
     });
     let known: Vec<_> = known.collect();
+    let mut by_name: BTreeMap<&str, Vec<&Known<'_>>> = BTreeMap::new();
+    for other in &known {
+        let names: BTreeSet<_> = other.previous.iter().map(|id| id.name.as_str()).collect();
+        for name in names {
+            by_name.entry(name).or_default().push(other);
+        }
+    }
     let mut fixed = Vec::new();
     for (at, referrer) in known.iter().enumerate() {
-        let candidates = candidates(&known, referrer)?;
+        let reach = Reach {
+            known: &known,
+            by_name: &by_name,
+            referrer,
+            accounts: account_namespaces(referrer.resource)?,
+        };
         let mut value = None;
         for (referral, target) in referrals.iter().zip(&targets) {
             let original = referrer.original();
             for spec in referral.referrers.iter().filter(|spec| spec.selects(original)) {
                 let finder = Finder {
-                    referrer,
-                    candidates: &candidates,
+                    reach: &reach,
                     target,
                     spec,
                 };
@@ -66,18 +79,34 @@ pub(crate) fn fix(set: &mut Set, referrals: &[Referral]) -> Result<(), Error> {
 }
 
 /// The objects that one may refer to: those of its namespace and of the cluster.
-fn candidates<'k>(known: &'k [Known<'k>], referrer: &Known<'_>) -> Result<Vec<&'k Known<'k>>, Error> {
-    let id = &referrer.now;
-    if id.cluster_scoped {
-        return Ok(known.iter().collect());
-    }
-    let accounts = account_namespaces(referrer.resource)?;
-    let reachable = known.iter().filter(|other| {
-        other.now.cluster_scoped
+struct Reach<'a> {
+    known: &'a [Known<'a>],
+    by_name: &'a BTreeMap<&'a str, Vec<&'a Known<'a>>>,
+    referrer: &'a Known<'a>,
+    accounts: Vec<&'a str>,
+}
+
+impl<'a> Reach<'a> {
+    fn includes(&self, other: &Known<'_>) -> bool {
+        let id = &self.referrer.now;
+        id.cluster_scoped
+            || other.now.cluster_scoped
             || other.now.effective_namespace() == id.effective_namespace()
-            || accounts.iter().any(|namespace| *namespace == other.now.namespace)
-    });
-    Ok(reachable.collect())
+            || self
+                .accounts
+                .iter()
+                .any(|namespace| *namespace == other.now.namespace)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &'a Known<'a>> {
+        self.known.iter().filter(|other| self.includes(other))
+    }
+
+    /// Those that ever had a name.
+    fn named(&self, name: &str) -> Vec<&'a Known<'a>> {
+        let named = self.by_name.get(name).into_iter().flatten().copied();
+        named.filter(|other| self.includes(other)).collect()
+    }
 }
 
 /// The namespaces whose ServiceAccounts a RoleBinding names.
@@ -105,8 +134,7 @@ fn account_namespaces(referrer: &Resource) -> Result<Vec<&str>, Error> {
 }
 
 struct Finder<'a> {
-    referrer: &'a Known<'a>,
-    candidates: &'a [&'a Known<'a>],
+    reach: &'a Reach<'a>,
     target: &'a FieldSpec,
     spec: &'a FieldSpec,
 }
@@ -150,7 +178,7 @@ impl Finder<'_> {
     fn set_text(&self, field: &mut Value) -> Result<(), Error> {
         let Some(name) = field.as_str() else { return Ok(()) };
         let same = |found: &[&Known<'_>]| all_same(found, |resource| resource.name());
-        if let Some(found) = self.select(name, self.candidates.to_vec(), same)? {
+        if let Some(found) = self.select(name, self.reach.named(name), same)? {
             *field = Value::String(found.name().to_owned());
         }
         Ok(())
@@ -162,7 +190,7 @@ impl Finder<'_> {
             Some(name) => name.as_str().unwrap_or_default().to_owned(),
             None => return Err(Error::new("path config error; no 'name' field in node")),
         };
-        let candidates = self.in_namespace(field);
+        let candidates = self.in_namespace(field, &name);
         let same = |found: &[&Known<'_>]| {
             all_same(found, |resource| resource.name()) && all_same(found, |resource| resource.namespace())
         };
@@ -180,19 +208,22 @@ impl Finder<'_> {
     }
 
     /// The candidates that were, or else are, in the namespace that a field names.
-    fn in_namespace(&self, field: &Value) -> Vec<&Known<'_>> {
+    fn in_namespace(&self, field: &Value, name: &str) -> Vec<&Known<'_>> {
         let Some(namespace) = field.get("namespace") else {
-            return self.candidates.to_vec();
+            return self.reach.named(name);
         };
         let namespace = namespace.as_str().unwrap_or_default();
         let within = |id: &Id| id.effective_namespace() == namespace && namespace != "_non_namespaceable_";
-        let candidates = self.candidates.iter().copied();
-        let before: Vec<_> = candidates
-            .clone()
+        let before: Vec<_> = self
+            .reach
+            .all()
             .filter(|resource| within(resource.original()))
             .collect();
         if before.is_empty() {
-            candidates.filter(|resource| within(&resource.now)).collect()
+            self.reach
+                .all()
+                .filter(|resource| within(&resource.now))
+                .collect()
         } else {
             before
         }
@@ -210,7 +241,7 @@ impl Finder<'_> {
         if let Some(role) = self.role() {
             found.retain(|resource| resource.previous.iter().any(|id| role.selects(id)));
         }
-        let own = &self.referrer.now;
+        let own = &self.reach.referrer.now;
         found.retain(|resource| {
             let id = &resource.now;
             own.cluster_scoped
@@ -219,10 +250,14 @@ impl Finder<'_> {
                 || id.effective_namespace() == own.effective_namespace()
         });
         if found.len() > 1 || found.is_empty() {
-            found.retain(|resource| resource.resource.same_affixes(self.referrer.resource, true));
+            found.retain(|resource| resource.resource.same_affixes(self.reach.referrer.resource, true));
         }
         if found.len() > 1 {
-            found.retain(|resource| resource.resource.same_affixes(self.referrer.resource, false));
+            found.retain(|resource| {
+                resource
+                    .resource
+                    .same_affixes(self.reach.referrer.resource, false)
+            });
         }
         match found.as_slice() {
             [] => Ok(None),
@@ -243,7 +278,7 @@ impl Finder<'_> {
         if !self.spec.path.ends_with("roleRef/name") {
             return None;
         }
-        let role = self.referrer.resource.value.get("roleRef")?;
+        let role = self.reach.referrer.resource.value.get("roleRef")?;
         let text = |name: &str| role.get(name).and_then(Value::as_str);
         let mut spec = FieldSpec::everywhere("", false);
         text("apiGroup")?.clone_into(&mut spec.group);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Error, Files,
+    budget::Budget,
     decode::{self, Unknown},
     error::quoted,
     fieldpath::{self, lookup},
@@ -89,6 +90,7 @@ pub(crate) fn read(
 
 /// Replaces all.
 pub(crate) fn replace(set: &mut Set, all: &[Replacement]) -> Result<(), Error> {
+    let mut budget = Budget::default();
     for replacement in all {
         let targets = replacement.targets.as_deref().unwrap_or_default();
         let given = replacement.source.is_some() || replacement.source_value.is_some();
@@ -99,7 +101,7 @@ pub(crate) fn replace(set: &mut Set, all: &[Replacement]) -> Result<(), Error> {
         }
         let found = replacement.value(set)?;
         for target in targets {
-            target.set(set, &found)?;
+            target.set(set, &found, &mut budget)?;
         }
     }
     Ok(())
@@ -205,7 +207,7 @@ impl Source {
         } else {
             &self.field_path
         };
-        let value = lookup(&resource.value, &fieldpath::split(path))
+        let value = lookup(&resource.value, &fieldpath::split(path)?)
             .map_err(|error| error.within("error looking up replacement source"))?;
         let empty = |value: &&Value| match value {
             Value::Null => true,
@@ -292,7 +294,7 @@ impl Source {
 }
 
 impl Target {
-    fn set(&self, set: &mut Set, value: &Value) -> Result<(), Error> {
+    fn set(&self, set: &mut Set, value: &Value, budget: &mut Budget) -> Result<(), Error> {
         let Some(select) = &self.select else {
             return Err(Error::new("target must specify resources to select"));
         };
@@ -314,13 +316,13 @@ impl Target {
                 rejected |= named || (labels && labelled(resource, reject)?);
             }
             if !rejected && resource.any_id(|id| patterns.fits(id)) {
-                self.copy(resource, value)?;
+                self.copy(resource, value, budget)?;
             }
         }
         Ok(())
     }
 
-    fn copy(&self, resource: &mut Resource, value: &Value) -> Result<(), Error> {
+    fn copy(&self, resource: &mut Resource, value: &Value, budget: &mut Budget) -> Result<(), Error> {
         let default = [DEFAULT_PATH.to_owned()];
         let paths = if self.field_paths.is_empty() {
             default.as_slice()
@@ -334,8 +336,9 @@ impl Target {
             _ => Value::Null,
         };
         for path in paths {
-            let parts = fieldpath::split(path);
+            let parts = fieldpath::split(path)?;
             let start = create.then_some(&start);
+            budget.spend(value)?;
             if inside_text(&mut resource.value, &parts, start, value).is_some() {
                 continue;
             }
@@ -343,7 +346,7 @@ impl Target {
             let missing = format!("unable to {verb} field {} in replacement target", quoted(path));
             let mut failure = None;
             let mut set = |field: &mut Value| {
-                let set = self.set_field(field, value, create);
+                let set = self.set_field(field, value, create, budget);
                 set.inspect_err(|error| failure = Some(error.clone()))
             };
             let count = fieldpath::visit(&mut resource.value, &parts, start, &mut set);
@@ -357,7 +360,13 @@ impl Target {
         Ok(())
     }
 
-    fn set_field(&self, field: &mut Value, value: &Value, create: bool) -> Result<(), Error> {
+    fn set_field(
+        &self,
+        field: &mut Value,
+        value: &Value,
+        create: bool,
+        budget: &mut Budget,
+    ) -> Result<(), Error> {
         let mut value = value.clone();
         if let Some(options) = self
             .options
@@ -368,6 +377,7 @@ impl Target {
                 .ok_or_else(|| Error::new("delimiter option can only be used with scalar nodes"))?;
             value = Value::String(joined(&old, &scalar(&value).unwrap_or_default(), options));
         }
+        budget.spend(&value)?;
         overwrite(field, value, create)
     }
 }

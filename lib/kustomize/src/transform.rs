@@ -19,15 +19,20 @@ pub(crate) fn namespace(set: &mut Set, namespace: &str, specs: &[FieldSpec]) -> 
     if namespace.is_empty() {
         return Ok(());
     }
+    let mut named: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, resource) in set.0.iter().enumerate() {
+        let name = manifest::object::name(&resource.value);
+        named.entry(name.to_owned()).or_default().push(at);
+    }
     for at in 0..set.0.len() {
         place(&mut set.0[at], namespace, specs)?;
         let id = set.0[at].id();
-        let named = |value: &Value| manifest::object::name(value) == id.name;
-        let same = set
-            .0
-            .iter()
-            .filter(|other| named(&other.value) && other.id().is_same(&id));
-        let same: Vec<_> = same.collect();
+        let places = named.entry(id.name.clone()).or_default();
+        if !places.contains(&at) {
+            places.push(at);
+        }
+        let same = places.iter().map(|other| &set.0[*other]);
+        let same: Vec<_> = same.filter(|other| other.id().is_same(&id)).collect();
         if same.len() != 1 {
             let shown: Vec<_> = same.iter().map(|resource| resource.json()).collect();
             let shown = shown.join(" ");

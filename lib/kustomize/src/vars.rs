@@ -9,6 +9,7 @@ use crate::{
     Error, fieldpath,
     fieldspec::{Create, FieldSpec},
     id::Id,
+    limits::MAX_COPIED,
     set::Set,
     transform::scalar,
 };
@@ -157,16 +158,20 @@ pub(crate) fn resolve(set: &mut Set, vars: &Vars, specs: &[FieldSpec]) -> Result
     if values.is_empty() {
         return Ok(Vec::new());
     }
-    let mut used = BTreeSet::new();
+    let mut expander = Expander {
+        values: &values,
+        used: BTreeSet::new(),
+        budget: MAX_COPIED,
+    };
     for resource in &mut set.0 {
         for spec in specs {
-            let mut write = |field: &mut Value| replace(field, &values, &mut used);
+            let mut write = |field: &mut Value| expander.replace(field);
             spec.apply(&mut resource.value, Create::Nothing, &mut write)?;
         }
     }
     let unused: Vec<_> = values
         .keys()
-        .filter(|name| !used.contains(**name))
+        .filter(|name| !expander.used.contains(**name))
         .copied()
         .collect();
     if unused.is_empty() {
@@ -185,7 +190,7 @@ fn value(set: &Set, var: &Var) -> Result<Value, Error> {
             "var '{shown}' cannot be mapped to a field in the set of known resources"
         )));
     };
-    let path = fieldpath::with_indices(fieldpath::split(&var.fieldref.field_path));
+    let path = fieldpath::with_indices(fieldpath::split(&var.fieldref.field_path)?);
     let found = fieldpath::lookup(&resource.value, &path);
     found.ok().flatten().cloned().ok_or_else(|| {
         let shown = var.shown();
@@ -195,65 +200,76 @@ fn value(set: &Set, var: &Var) -> Result<Value, Error> {
     })
 }
 
-fn replace(
-    field: &mut Value,
-    values: &BTreeMap<&str, Value>,
-    used: &mut BTreeSet<String>,
-) -> Result<(), Error> {
-    match field {
-        Value::String(text) => *field = expand(text, values, used),
-        Value::Object(map) => {
-            for value in map.values_mut() {
-                if let Value::String(text) = value {
-                    *value = expand(text, values, used);
-                }
-            }
-        }
-        Value::Array(items) => {
-            for item in items {
-                let Value::String(text) = item else {
-                    return Err(Error::new("invalid value type expect a string"));
-                };
-                *item = expand(text, values, used);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-    Ok(())
+/// Puts values into texts.
+struct Expander<'a> {
+    values: &'a BTreeMap<&'a str, Value>,
+    used: BTreeSet<String>,
+    /// Bytes that may still be written.
+    budget: usize,
 }
 
-/// Expands one text: `$$` is a dollar sign, and what is not known stays. A text that is nothing but a variable
-/// takes the variable's type.
-fn expand(text: &str, values: &BTreeMap<&str, Value>, used: &mut BTreeSet<String>) -> Value {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        let after = &rest[at + 1..];
-        rest = after;
-        if let Some(tail) = after.strip_prefix('$') {
-            out.push('$');
-            rest = tail;
-            continue;
-        }
-        let Some((name, tail)) = after.strip_prefix('(').and_then(|inside| inside.split_once(')')) else {
-            out.push('$');
-            continue;
-        };
-        rest = tail;
-        match values.get(name).and_then(|value| Some((value, scalar(value)?))) {
-            Some((value, known)) if !value.is_null() => {
-                used.insert(name.to_owned());
-                if text.len() == name.len() + 3 {
-                    return value.clone();
+impl Expander<'_> {
+    fn replace(&mut self, field: &mut Value) -> Result<(), Error> {
+        match field {
+            Value::String(text) => *field = self.expand(text)?,
+            Value::Object(map) => {
+                for value in map.values_mut() {
+                    if let Value::String(text) = value {
+                        *value = self.expand(text)?;
+                    }
                 }
-                out.push_str(&known);
             }
-            _ => out.push_str(&format!("$({name})")),
+            Value::Array(items) => {
+                for item in items {
+                    let Value::String(text) = item else {
+                        return Err(Error::new("invalid value type expect a string"));
+                    };
+                    *item = self.expand(text)?;
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
+        Ok(())
     }
-    out.push_str(rest);
-    Value::String(out)
+
+    /// Expands one text: `$$` is a dollar sign, and what is not known stays. A text that is nothing but a variable
+    /// takes the variable's type.
+    fn expand(&mut self, text: &str) -> Result<Value, Error> {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            out.push_str(&rest[..at]);
+            let after = &rest[at + 1..];
+            rest = after;
+            if let Some(tail) = after.strip_prefix('$') {
+                out.push('$');
+                rest = tail;
+                continue;
+            }
+            let Some((name, tail)) = after.strip_prefix('(').and_then(|inside| inside.split_once(')')) else {
+                out.push('$');
+                continue;
+            };
+            rest = tail;
+            let known = self.values.get(name).filter(|value| !value.is_null());
+            match known.and_then(|value| Some((value, scalar(value)?))) {
+                Some((value, known)) => {
+                    self.used.insert(name.to_owned());
+                    self.budget = self
+                        .budget
+                        .checked_sub(known.len())
+                        .ok_or_else(|| Error::new(format!("vars write more than {MAX_COPIED} bytes")))?;
+                    if text.len() == name.len() + 3 {
+                        return Ok(value.clone());
+                    }
+                    out.push_str(&known);
+                }
+                None => out.push_str(&format!("$({name})")),
+            }
+        }
+        out.push_str(rest);
+        Ok(Value::String(out))
+    }
 }
 
 #[cfg(test)]
@@ -264,11 +280,16 @@ mod tests {
     #[test]
     fn dollars_are_escaped_and_types_are_kept() {
         let values = BTreeMap::from([("A", json!("x")), ("N", json!(5)), ("M", json!({}))]);
-        let mut used = BTreeSet::new();
-        let mut expanded = |text| expand(text, &values, &mut used);
+        let mut expander = Expander {
+            values: &values,
+            used: BTreeSet::new(),
+            budget: 100,
+        };
+        let mut expanded = |text| expander.expand(text).unwrap();
         assert_eq!(expanded("$(N)"), json!(5));
         assert_eq!(expanded("$(A)-$(N)$(B)$(M)"), json!("x-5$(B)$(M)"));
         assert_eq!(expanded("$$(A) $x $( $"), json!("$(A) $x $( $"));
-        assert_eq!(used.into_iter().collect::<Vec<_>>(), ["A", "N"]);
+        assert!(expander.expand(&"$(A)".repeat(100)).is_err());
+        assert_eq!(expander.used.into_iter().collect::<Vec<_>>(), ["A", "N"]);
     }
 }

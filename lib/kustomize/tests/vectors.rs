@@ -55,6 +55,40 @@ fn features_work_as_in_kubectl_kustomize() {
     check(include_str!("../vectors/features.json"));
 }
 
+#[test]
+fn copies_that_double_each_other_are_refused() {
+    let doubled = "- source: {kind: X, fieldPath: a}\n  targets: [{select: {kind: X}, fieldPaths: [a], options: {delimiter: ',', index: 99}}]\n";
+    let nested = "- source: {kind: X, fieldPath: b}\n  targets: [{select: {kind: X}, fieldPaths: [b.c.d], options: {create: true}}]\n";
+    let copied = "  - {op: copy, from: /b, path: /b/x}\n  - {op: copy, from: /b/x, path: /b/y}\n";
+    let deep = format!(
+        "replacements:\n- sourceValue: v\n  targets: [{{select: {{kind: X}}, fieldPaths: [{}z], options: {{create: true}}}}]\n",
+        "a.".repeat(100_000)
+    );
+    for (entries, refusal) in [
+        (
+            format!("replacements:\n{}", doubled.repeat(60)),
+            "bytes are copied",
+        ),
+        (format!("replacements:\n{}", nested.repeat(200)), "levels"),
+        (
+            format!(
+                "patches:\n- target: {{kind: X}}\n  patch: |\n{}",
+                copied.repeat(60)
+            ),
+            "bytes are copied",
+        ),
+        (deep, "parts"),
+    ] {
+        let kustomization = format!("resources: [x.yaml]\n{entries}");
+        let object = "apiVersion: e.com/v1\nkind: X\nmetadata: {name: x}\na: text\nb: {x: {}, y: text}\n";
+        let tree: Tree = [("kustomization.yaml", kustomization.as_str()), ("x.yaml", object)]
+            .into_iter()
+            .collect();
+        let error = kustomize::build(&tree, "").unwrap_err().to_string();
+        assert!(error.contains(refusal), "{error}");
+    }
+}
+
 fn check(vectors: &str) {
     let vectors: Value = serde_json::from_str(vectors).unwrap();
     let mut wrong = Vec::new();

@@ -4,34 +4,33 @@ use std::cmp::Ordering;
 
 /// Compares two keys as go-yaml sorts the keys of a map.
 pub(crate) fn compare(left: &str, right: &str) -> Ordering {
-    let (a, b): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
-    let Some(at) = a.iter().zip(&b).position(|(x, y)| x != y) else {
-        return a.len().cmp(&b.len());
+    let mut pairs = left.char_indices().zip(right.chars());
+    let Some(((at, x), y)) = pairs.find(|((_, x), y)| x != y) else {
+        return left.len().cmp(&right.len());
     };
-    let (x, y) = (a[at], b[at]);
     match (x.is_alphabetic(), y.is_alphabetic()) {
         (true, true) => return x.cmp(&y),
         (true, false) => return Ordering::Greater,
         (false, true) => return Ordering::Less,
         (false, false) => {}
     }
+    let (same, a) = left.split_at(at);
+    let b = right.split_at(at).1;
     // A zero after other digits is part of a longer number: both runs then start as if from one.
     let inside_number = (x == '0' || y == '0')
-        && a[..at]
-            .iter()
+        && same
+            .chars()
             .rev()
             .take_while(|c| c.is_numeric())
-            .any(|c| *c != '0');
-    let run = |chars: &[char]| {
-        let digits = chars[at..].iter().take_while(|c| c.is_ascii_digit());
-        let (mut number, mut length) = (i64::from(inside_number), 0_usize);
-        for digit in digits {
-            number = number.wrapping_mul(10).wrapping_add(*digit as i64 - '0' as i64);
-            length += 1;
-        }
-        (number, length)
+            .any(|c| c != '0');
+    let run = |text: &str| {
+        let digits = text.bytes().take_while(u8::is_ascii_digit);
+        digits.fold((i64::from(inside_number), 0_usize), |(number, length), digit| {
+            let number = number.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+            (number, length + 1)
+        })
     };
-    run(&a).cmp(&run(&b)).then(x.cmp(&y))
+    run(a).cmp(&run(b)).then(x.cmp(&y))
 }
 
 #[cfg(test)]

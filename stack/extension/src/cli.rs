@@ -93,6 +93,9 @@ struct KustomizeController {
     /// ServiceAccount of Kustomizations that name none.
     #[arg(long, default_value = "")]
     default_service_account: String,
+    /// Secret in the controller's namespace with the age keys of Kustomizations that name no Secret.
+    #[arg(long, default_value = "")]
+    sops_age_secret: String,
     /// Field manager whose changes are undone; may be repeated.
     #[arg(long)]
     override_manager: Vec<String>,
@@ -161,6 +164,8 @@ pub(crate) fn kustomize_controller(
         http_retry: flags.http_retry,
         no_cross_namespace_refs: flags.no_cross_namespace_refs,
         default_service_account: flags.default_service_account,
+        runtime_namespace: env.get("RUNTIME_NAMESPACE").cloned(),
+        sops_age_secret: flags.sops_age_secret,
         override_managers: flags.override_manager,
         custom_stage_kinds: flags.custom_apply_stage_kinds,
         config_selector: Some(flags.watch_configs_label_selector),

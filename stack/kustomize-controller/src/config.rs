@@ -22,6 +22,10 @@ pub struct Config {
     pub no_cross_namespace_refs: bool,
     /// ServiceAccount of Kustomizations that name none.
     pub default_service_account: String,
+    /// Where the controller runs, if it knows.
+    pub runtime_namespace: Option<String>,
+    /// Secret there with the age keys of Kustomizations that name no Secret.
+    pub sops_age_secret: String,
     /// Further managers whose fields are taken over.
     pub override_managers: Vec<String>,
     /// Kinds that are applied in a stage of their own, as `group/Kind`.
@@ -46,6 +50,8 @@ impl Default for Config {
             http_retry: 9,
             no_cross_namespace_refs: false,
             default_service_account: String::new(),
+            runtime_namespace: None,
+            sops_age_secret: String::new(),
             override_managers: Vec::new(),
             custom_stage_kinds: Vec::new(),
             config_selector: Some(format!("{}=Enabled", flux_api::meta::WATCH_LABEL)),

@@ -8,6 +8,21 @@ use std::{
 use kustomize::{Files, ReadError};
 use tempfile::TempDir;
 
+/// A path below a directory, without a slash at either end; `..` leads no higher than the root.
+pub(crate) fn inside(dir: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in dir.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
 /// An unpacked artifact, deleted when dropped. Nothing outside can be named or reached through links.
 pub(crate) struct Tree {
     directory: TempDir,
@@ -17,17 +32,7 @@ pub(crate) struct Tree {
 impl Tree {
     /// The tree in `directory`; `start` is the directory in it to build, kept inside whatever it says.
     pub(crate) fn new(directory: TempDir, start: &str) -> Self {
-        let mut parts: Vec<&str> = Vec::new();
-        for part in start.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => {
-                    parts.pop();
-                }
-                part => parts.push(part),
-            }
-        }
-        let start = parts.join("/");
+        let start = inside("", start);
         Self { directory, start }
     }
 

@@ -4,13 +4,14 @@
 //! It never talks to another controller; sources are read from the API server and their artifacts over HTTP.
 //!
 //! - [`reconcile`]: the story;
-//! - `source`, `dependencies`, `build`, `apply`, `health`: its stages;
+//! - `source`, `dependencies`, `decryption`, `build`, `apply`, `health`: its stages;
 //! - `expressions`, `history`, `variables`: what the stages compute with;
 //! - `watches`: what wakes the controller.
 
 mod apply;
 mod build;
 mod config;
+mod decryption;
 mod dependencies;
 mod expressions;
 mod files;

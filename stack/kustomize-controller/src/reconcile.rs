@@ -25,9 +25,9 @@ use stdx::duration::format as go;
 
 use crate::{
     Config, apply, build,
-    build::Built,
+    build::{Built, Inputs},
     config::NAME,
-    dependencies,
+    decryption, dependencies,
     expressions::HealthExpressions,
     health,
     history::{self, Entry},
@@ -110,7 +110,7 @@ impl Reconciler for Kustomizer {
         let expressions =
             HealthExpressions::parse(object.spec.health_check_exprs.as_deref().unwrap_or_default())
                 .map_err(|error| terminal(&error))?;
-        refuse_what_is_not_built(object)?;
+        refuse_gated_features(object)?;
 
         let artifact = source::resolve(self, object).await?;
         let revision = artifact.revision.clone();
@@ -131,8 +131,14 @@ impl Reconciler for Kustomizer {
         let message = format!("Building manifests for revision {revision} with a timeout of {limit}");
         progress.report(status, message).await?;
         let manager = self.manager(object).or_fail(Retry, RECONCILIATION_FAILED)?;
-        let variables = variables::of(self, object).await;
-        let built = build::build(object, &tree, &variables, &self.config).or_fail(Retry, BUILD_FAILED)?;
+        let inputs = Inputs {
+            variables: variables::of(self, object).await,
+            keys: decryption::keys(self, object)
+                .await
+                .or_fail(Retry, BUILD_FAILED)?,
+        };
+        let built = build::build(object, &tree, tree.start(), &inputs, &self.config);
+        let built = built.or_fail(Retry, BUILD_FAILED)?;
 
         let message = format!("Detecting drift for revision {revision} with a timeout of {limit}");
         progress.report(status, message).await?;
@@ -251,23 +257,16 @@ pub(crate) fn terminal(error: &str) -> Failure {
     Failure::stalled(INVALID_CEL_EXPRESSION, text)
 }
 
-/// Features that are known and not built fail here, so that none is silently left out.
-///
-/// DIFFERENCE: upstream decrypts.
-fn refuse_what_is_not_built(object: &Kustomization) -> Result<(), Failure> {
-    let Some(decryption) = &object.spec.decryption else {
+/// Decryption with the identity of an account needs a feature that is off, as it is by default upstream.
+fn refuse_gated_features(object: &Kustomization) -> Result<(), Failure> {
+    let account = object.spec.decryption.as_ref();
+    let account = account.and_then(|decryption| decryption.service_account_name.as_deref());
+    if account.is_none_or(str::is_empty) {
         return Ok(());
-    };
-    if decryption
-        .service_account_name
-        .as_deref()
-        .is_some_and(|name| !name.is_empty())
-    {
-        let text = "to use spec.decryption.serviceAccountName for decryption authentication please enable the \
-                    ObjectLevelWorkloadIdentity feature gate in the controller";
-        return Err(Failure::stalled(FEATURE_GATE_DISABLED, text).unobserved());
     }
-    Err(Failure::stalled(BUILD_FAILED, "spec.decryption is not supported"))
+    let text = "to use spec.decryption.serviceAccountName for decryption authentication please enable the \
+                ObjectLevelWorkloadIdentity feature gate in the controller";
+    Err(Failure::stalled(FEATURE_GATE_DISABLED, text).unobserved())
 }
 
 fn origin_revision(artifact: &Artifact) -> Option<String> {

@@ -8,7 +8,30 @@ use serde_saphyr::Spanned;
 use super::diagnostic::Diagnostic;
 
 /// `requirements.yaml`: every promise by id, one sentence each.
-pub(crate) type Requirements = BTreeMap<String, Spanned<String>>;
+pub(crate) type Requirements = BTreeMap<String, Promise>;
+
+/// One promise: a sentence, with its grade where upstream's behaviour has one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+#[expect(
+    dead_code,
+    reason = "scenarios name promises by id; checked here to be spelled right, printed by tidy"
+)]
+pub(crate) enum Promise {
+    /// What users are promised; it has no grade.
+    Plain(String),
+    /// What upstream does.
+    Graded(Graded),
+}
+
+/// A sentence about upstream's behaviour, and whether conformance depends on it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "as Promise")]
+pub(crate) struct Graded {
+    pub(crate) level: Level,
+    pub(crate) promise: String,
+}
 
 /// `features.yaml`: what an implementation may have, by name.
 pub(crate) type Features = BTreeMap<String, Spanned<Feature>>;

@@ -129,6 +129,7 @@ mod tests {
         bytes
     }
 
+    // Covers: SC-03.
     #[test]
     fn the_same_tree_gives_the_same_bytes() {
         let long = format!("{}/{}.yaml", "d".repeat(120), "f".repeat(160));
@@ -164,6 +165,7 @@ mod tests {
         assert_eq!(entries, expected);
     }
 
+    // Covers: SC-03.
     #[test]
     fn executables_stay_executable() {
         let tree = tree(&["run"]);

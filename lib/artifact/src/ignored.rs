@@ -192,6 +192,7 @@ mod tests {
         );
     }
 
+    // Covers: SC-16.
     #[test]
     fn patterns_of_a_directory_stay_in_it_and_the_spec_comes_last() {
         let files = [

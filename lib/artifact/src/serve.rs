@@ -219,6 +219,7 @@ mod tests {
         (status, body.to_vec(), content_range)
     }
 
+    // Covers: SC-62, SC-02.
     #[tokio::test]
     async fn files_ranges_and_directories() {
         let root = tempfile::tempdir().unwrap();

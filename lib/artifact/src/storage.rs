@@ -358,6 +358,7 @@ mod tests {
         assert!(!storage.exists("gitrepository/apps"));
     }
 
+    // Covers: SC-21.
     #[tokio::test(start_paused = true)]
     async fn old_and_surplus_files_go() {
         let (storage, tree) = storage();
@@ -383,6 +384,7 @@ mod tests {
         assert!(storage.exists(&third.path));
     }
 
+    // Covers: SC-20.
     #[tokio::test(start_paused = true)]
     async fn a_deleted_object_leaves_nothing() {
         let (storage, tree) = storage();

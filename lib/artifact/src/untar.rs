@@ -127,6 +127,7 @@ mod tests {
         builder.into_inner().unwrap().finish().unwrap()
     }
 
+    // Covers: H-03.
     #[test]
     fn plain_entries_are_made_and_links_are_not() {
         let directory = tempfile::tempdir().unwrap();
@@ -144,6 +145,7 @@ mod tests {
         assert!(fs::symlink_metadata(directory.path().join("hard")).is_err());
     }
 
+    // Covers: H-04.
     #[test]
     fn names_that_lead_out_are_refused() {
         for name in ["../a", "/a", "a/../../b", "a\\b", "a/.."] {
@@ -155,6 +157,7 @@ mod tests {
         }
     }
 
+    // Covers: H-05.
     #[test]
     fn too_much_is_refused_before_it_is_written() {
         let directory = tempfile::tempdir().unwrap();

@@ -65,6 +65,7 @@ fn drop_null_default(map: &mut Map<String, Value>) {
 mod tests {
     use super::*;
 
+    // Covers: SC-59, RT-02.
     #[test]
     fn crds_are_as_committed() {
         insta::with_settings!({snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true}, {

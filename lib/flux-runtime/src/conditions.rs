@@ -110,6 +110,7 @@ mod tests {
         Time::new(jiff::Timestamp::from_second(second).unwrap())
     }
 
+    // Covers: RT-07.
     #[test]
     fn a_transition_is_a_change_of_status_reason_or_message() {
         let mut conditions = Conditions::new(Vec::new(), 1, at(1));
@@ -125,6 +126,7 @@ mod tests {
         assert_eq!(again.get(READY).unwrap().last_transition_time, at(9));
     }
 
+    // Covers: RT-06.
     #[test]
     fn stalled_and_reconciling_exclude_each_other_and_come_first() {
         let mut conditions = Conditions::new(Vec::new(), 1, at(1));
@@ -138,6 +140,7 @@ mod tests {
         assert!(conditions.get(STALLED).is_none());
     }
 
+    // Covers: RT-08.
     #[test]
     fn long_messages_are_cut() {
         let mut conditions = Conditions::new(Vec::new(), 1, at(1));

@@ -169,6 +169,7 @@ mod tests {
         assert_eq!(queue.deadline(), None);
     }
 
+    // Covers: RT-10.
     #[tokio::test(start_paused = true)]
     async fn delays_double_until_the_limit_and_success_forgets() {
         let mut queue = Queue::new(Limits::default());

@@ -179,6 +179,7 @@ mod tests {
 
     use super::*;
 
+    // Covers: RT-05.
     #[test]
     fn only_spec_and_requests_call_for_a_pass() {
         let object = |generation: i64, annotations: Value| json!({"metadata": {"generation": generation, "annotations": annotations}});

@@ -384,6 +384,7 @@ fn pass_stars(tokens: &[Token], states: &mut [bool]) {
 mod tests {
     use super::*;
 
+    // Covers: H-07.
     #[test]
     fn patterns_of_many_stars_end() {
         let text = "a".repeat(100_000);

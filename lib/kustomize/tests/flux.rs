@@ -36,6 +36,7 @@ fn without_line(text: &str) -> String {
     format!("{before}yaml: {after}")
 }
 
+// Covers: KC-20, KC-21, KC-23.
 #[test]
 fn generates_and_builds_as_flux() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
@@ -55,6 +56,7 @@ fn generates_and_builds_as_flux() {
     assert!(wrong.is_empty(), "{}\n{} wrong", wrong.join("\n"), wrong.len());
 }
 
+// Covers: KC-29, KC-30, KC-31, KC-34, KC-35, KC-36, KC-37.
 #[test]
 fn substitutes_as_flux() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     Action, ApiError, Change, ChangeSet, Cluster, Manager, Mark, Stage, WaitError, WaitOptions, drift,
-    is_marked, order, takeover,
+    is_marked, mask::mask, order, takeover,
 };
 
 /// Applies, prunes and waits on behalf of one field manager.
@@ -191,7 +191,7 @@ impl ResourceManager {
             live = None;
             outcome = self.cluster.apply(&desired, &self.manager, true).await;
         }
-        let dry_run = outcome.map_err(|error| dry_run_failed(&reference, &error))?;
+        let dry_run = outcome.map_err(|error| dry_run_failed(&desired, &error))?;
         let action = match &live {
             // An object that could not be read may exist all the same.
             None if object::resource_version(&dry_run).is_empty() => Action::Created,
@@ -238,7 +238,7 @@ impl ResourceManager {
             self.cluster
                 .apply(&object, &self.manager, false)
                 .await
-                .map_err(|error| format!("{reference} apply failed: {error}"))?;
+                .map_err(|error| format!("{reference} apply failed: {}", mask(error.to_string(), &object)))?;
         }
         Ok(action)
     }
@@ -282,17 +282,19 @@ fn forces(object: &Value, live: Option<&Value>, options: &ApplyOptions, error: &
     wanted && (error.is_conflict() || error.is_invalid() || error.is_immutable())
 }
 
-fn dry_run_failed(reference: &ObjectRef, error: &ApiError) -> String {
+fn dry_run_failed(object: &Value, error: &ApiError) -> String {
+    let reference = ObjectRef::of(object);
+    let text = mask(error.to_string(), object);
     if error.is_not_found() {
         let what = if reference.namespace.is_empty() {
             "namespace not specified"
         } else {
             "not found"
         };
-        return format!("{reference} {what}: {error}");
+        return format!("{reference} {what}: {text}");
     }
     match error.reason() {
-        "" => format!("{reference} dry-run failed: {error}"),
-        reason => format!("{reference} dry-run failed ({reason}): {error}"),
+        "" => format!("{reference} dry-run failed: {text}"),
+        reason => format!("{reference} dry-run failed ({reason}): {text}"),
     }
 }

@@ -10,6 +10,7 @@ mod drift;
 mod error;
 pub mod inventory;
 pub mod kstatus;
+mod mask;
 pub mod normalize;
 mod order;
 mod prune;

@@ -50,9 +50,15 @@ fn drop_null_timestamp(object: &mut Value) {
 }
 
 fn encode_string_data(secret: &mut Value) {
-    let Some(Value::Object(plain)) = map_at(secret, &[]).remove("stringData") else {
+    let Some(Value::Object(plain)) = secret.get("stringData") else {
         return;
     };
+    // What is no text is left for the API server to refuse.
+    if !plain.values().all(Value::is_string) {
+        return;
+    }
+    let plain = plain.clone();
+    map_at(secret, &[]).remove("stringData");
     let data = map_at(secret, &["data"]);
     for (key, value) in plain {
         if let Some(text) = value.as_str() {

@@ -465,6 +465,7 @@ mod tests {
         assert_eq!(error.line(), 3);
     }
 
+    // Covers: H-01, H-07.
     #[test]
     fn bombs_are_refused() {
         let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");

@@ -220,6 +220,10 @@ fn check(request: &Incoming, target: &Target, resource: &Resource) -> Outcome<()
         _ => true,
     };
     let placed = !resource.namespaced || scoped || matches!(target.verb, Verb::List | Verb::Watch);
+    if named && !placed {
+        // Names are below namespaces only.
+        return Err(Failure::no_resource());
+    }
     let known = request.method != "HEAD" && target.verb != Verb::Other;
     if !known || !served || !placed || !resource.allows(target.verb.name(), &target.subresource) {
         if resource.is_custom() && known {

@@ -71,6 +71,8 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value) {
                 && let Some(members) = object.as_object_mut()
             {
                 members.remove("status");
+                // What the schema has for an absent status shows whenever the object is read.
+                custom::default(version, object);
             }
             set_generation(object, 1);
         }

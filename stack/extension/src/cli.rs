@@ -223,6 +223,7 @@ mod tests {
         assert_eq!(config.config_selector, None);
     }
 
+    // Covers: RT-13.
     #[test]
     fn what_is_unknown_is_refused() {
         for list in [

@@ -147,6 +147,7 @@ mod tests {
             "type": "Ready", "status": "True", "reason": "X", "message": "", "lastTransitionTime": "2024-01-01T00:00:00Z"}]})
     }
 
+    // Covers: KC-74, KC-76.
     #[test]
     fn dependencies_are_met_or_say_why_not() {
         let object: Kustomization = serde_json::from_value(kustomization("repo", json!({}))).unwrap();

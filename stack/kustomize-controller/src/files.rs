@@ -96,6 +96,7 @@ fn names(directory: &Path) -> Vec<String> {
 mod tests {
     use super::*;
 
+    // Covers: H-02.
     #[test]
     fn the_start_stays_inside() {
         for (start, expected) in [
@@ -111,6 +112,7 @@ mod tests {
         }
     }
 
+    // Covers: H-03.
     #[test]
     fn links_lead_nowhere() {
         let directory = tempfile::tempdir().unwrap();

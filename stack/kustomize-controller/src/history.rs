@@ -51,6 +51,7 @@ mod tests {
 
     use super::*;
 
+    // Covers: KC-11.
     #[test]
     fn equal_outcomes_are_counted_and_five_are_kept() {
         let mut history = None;

@@ -198,6 +198,7 @@ mod tests {
         assert!(of_source("GitRepository", &Change { old: None, new: &new }, &objects).is_empty());
     }
 
+    // Covers: KC-38.
     #[test]
     fn configuration_wakes_those_that_refer_to_it() {
         let objects = objects(&[("a", &[], ""), ("b", &[], "")]);

@@ -103,6 +103,7 @@ mod tests {
         }
     }
 
+    // Covers: SC-11.
     #[test]
     fn keys_make_credentials() {
         let prefix = "failed to configure authentication options: invalid";

@@ -104,6 +104,7 @@ fn commit(hash: impl ToString, branch: Option<&str>) -> Reference {
     }
 }
 
+// Covers: SC-05.
 #[tokio::test(start_paused = true)]
 async fn every_reference_leads_to_its_commit() {
     let world = world();
@@ -171,6 +172,7 @@ async fn nothing_is_fetched_when_the_server_has_the_last_revision() {
     }
 }
 
+// Covers: SC-13, SC-14.
 #[tokio::test(start_paused = true)]
 async fn errors_are_upstreams() {
     let world = world();
@@ -322,6 +324,7 @@ fn with_submodules(world: &World) {
         .unwrap();
 }
 
+// Covers: SC-18.
 #[tokio::test(start_paused = true)]
 async fn submodules_come_at_their_commits() {
     let world = world();
@@ -343,6 +346,7 @@ async fn submodules_come_at_their_commits() {
     );
 }
 
+// Covers: SC-22.
 #[tokio::test(start_paused = true)]
 async fn a_sparse_checkout_has_only_its_directories() {
     let world = world();

@@ -1,5 +1,8 @@
 //! Promises and scenarios agree: every scenario names promises and features that exist, every feature has a scenario,
-//! and the page of promises says which scenarios cover which.
+//! and the page of promises says which scenarios and tests cover which. A test says so in a line above it,
+//! `// Covers: KC-19, RT-10.`
+
+mod tests_covering;
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
@@ -7,6 +10,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::{Finding, Source, stale};
+use tests_covering::CoveringTest;
 
 const PAGE: &str = "docs/conformance/requirements.md";
 
@@ -18,11 +22,60 @@ struct Scenario {
     features: Vec<String>,
 }
 
+/// How much a claim of conformance depends on a promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Level {
+    Core,
+    Extended,
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Core => "core",
+            Self::Extended => "extended",
+        }
+    }
+}
+
+/// A promise; only those about upstream's behaviour have a grade.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Promise {
+    Plain(String),
+    Graded(Graded),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Graded {
+    level: Level,
+    promise: String,
+}
+
+impl Promise {
+    fn text(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Graded(graded) => &graded.promise,
+        }
+    }
+
+    fn level(&self) -> Option<Level> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Graded(graded) => Some(graded.level),
+        }
+    }
+}
+
 struct Catalogue {
-    requirements: BTreeMap<String, String>,
+    requirements: BTreeMap<String, Promise>,
     features: Vec<String>,
     /// By path without `scenarios/` and `.yaml`.
     scenarios: BTreeMap<String, Scenario>,
+    tests: Vec<CoveringTest>,
 }
 
 fn read(root: &Path, sources: &[Source]) -> Result<Catalogue> {
@@ -55,12 +108,14 @@ fn read(root: &Path, sources: &[Source]) -> Result<Catalogue> {
         requirements,
         features: features.into_keys().collect(),
         scenarios,
+        tests: tests_covering::read(sources).0,
     })
 }
 
 pub(crate) fn check(root: &Path, sources: &[Source]) -> Result<Vec<Finding>> {
     let catalogue = read(root, sources)?;
     let mut findings = catalogue.findings();
+    findings.extend(tests_covering::read(sources).1);
     findings.extend(stale(root, vec![(PAGE.to_owned(), catalogue.page())]));
     Ok(findings)
 }
@@ -94,6 +149,17 @@ impl Catalogue {
                 ));
             }
         }
+        for test in &self.tests {
+            let unknown = test
+                .covers
+                .iter()
+                .filter(|id| !self.requirements.contains_key(*id));
+            findings.extend(
+                unknown.map(|id| {
+                    Finding::new(&test.path, format!("{id} is not in scenarios/requirements.yaml"))
+                }),
+            );
+        }
         let unused = |feature: &&String| {
             !self
                 .scenarios
@@ -106,31 +172,51 @@ impl Catalogue {
         findings
     }
 
-    fn page(&self) -> String {
-        let covering = |id: &str| -> Vec<&str> {
-            let names = self
-                .scenarios
-                .iter()
-                .filter(|(_, scenario)| scenario.requirements.iter().any(|one| one == id));
-            names.map(|(name, _)| name.as_str()).collect()
-        };
-        let covered = self
+    /// The scenarios and tests that cover a promise, as the page shows them.
+    fn covering(&self, id: &str) -> Vec<String> {
+        let scenarios = self.scenarios.iter();
+        let scenarios = scenarios.filter(|(_, scenario)| scenario.requirements.iter().any(|one| one == id));
+        let scenarios = scenarios.map(|(name, _)| format!("`{name}`"));
+        let tests = self
+            .tests
+            .iter()
+            .filter(|test| test.covers.iter().any(|one| one == id));
+        let tests = tests.map(|test| format!("test `{}` in `{}`", test.name, test.path));
+        scenarios.chain(tests).collect()
+    }
+
+    /// How many promises of this grade there are, and how many are covered.
+    fn count(&self, level: Option<Level>) -> (usize, usize) {
+        let all = self
             .requirements
-            .keys()
-            .filter(|id| !covering(id).is_empty())
-            .count();
-        let mut page = format!(
-            "# Requirements\n\nWritten by `cargo xtask tidy --write` from `scenarios/`; do not edit.\n\n\
-             {covered} of {} promises have a scenario.\n\n| id | promise | scenarios |\n|---|---|---|\n",
-            self.requirements.len(),
-        );
-        for (id, text) in &self.requirements {
-            let names: Vec<String> = covering(id).iter().map(|name| format!("`{name}`")).collect();
+            .iter()
+            .filter(|(_, promise)| promise.level() == level);
+        let covered = all.clone().filter(|(id, _)| !self.covering(id).is_empty());
+        (all.count(), covered.count())
+    }
+
+    fn page(&self) -> String {
+        let mut page =
+            "# Requirements\n\nWritten by `cargo xtask tidy --write` from `scenarios/` and from the lines \
+                        `// Covers:` above tests; do not edit.\n\n"
+                .to_owned();
+        let kinds = [
+            (None, "promises in users' words"),
+            (Some(Level::Core), "core assertions about upstream's behaviour"),
+            (Some(Level::Extended), "extended assertions"),
+        ];
+        for (level, what) in kinds {
+            let (all, covered) = self.count(level);
+            let _ = writeln!(page, "- {covered} of {all} {what} have a scenario or a test.");
+        }
+        page.push_str("\n| id | level | promise | scenarios and tests |\n|---|---|---|---|\n");
+        for (id, promise) in &self.requirements {
             let _ = writeln!(
                 page,
-                "| {id} | {} | {} |",
-                text.replace('|', "\\|"),
-                names.join("<br>")
+                "| {id} | {} | {} | {} |",
+                promise.level().map_or("", Level::word),
+                promise.text().replace('|', "\\|"),
+                self.covering(id).join("<br>")
             );
         }
         page
@@ -147,14 +233,29 @@ mod tests {
             requirements: requirements.iter().map(|id| (*id).to_owned()).collect(),
             features: features.iter().map(|id| (*id).to_owned()).collect(),
         };
+        let graded = |text: &str| {
+            Promise::Graded(Graded {
+                level: Level::Core,
+                promise: text.to_owned(),
+            })
+        };
         let catalogue = Catalogue {
-            requirements: BTreeMap::from([("F-1".to_owned(), "It works.".to_owned())]),
+            requirements: BTreeMap::from([
+                ("F-1".to_owned(), Promise::Plain("It works.".to_owned())),
+                ("K-1".to_owned(), graded("It holds.")),
+                ("K-2".to_owned(), graded("Nobody looks.")),
+            ]),
             features: vec!["a".to_owned(), "b".to_owned()],
             scenarios: BTreeMap::from([
                 ("x/good".to_owned(), scenario(&["F-1"], &["a"])),
                 ("x/bad".to_owned(), scenario(&["F-2"], &["c"])),
                 ("x/none".to_owned(), scenario(&[], &[])),
             ]),
+            tests: vec![CoveringTest {
+                path: "lib/a/src/b.rs".to_owned(),
+                name: "holds".to_owned(),
+                covers: vec!["K-1".to_owned(), "K-9".to_owned()],
+            }],
         };
         let found: Vec<String> = catalogue.findings().iter().map(Finding::to_string).collect();
         assert_eq!(
@@ -163,9 +264,19 @@ mod tests {
                 "scenarios/x/bad.yaml: F-2 is not in scenarios/requirements.yaml",
                 "scenarios/x/bad.yaml: c is not in scenarios/features.yaml",
                 "scenarios/x/none.yaml: names no requirement",
+                "lib/a/src/b.rs: K-9 is not in scenarios/requirements.yaml",
                 "scenarios/features.yaml: b has no scenario",
             ]
         );
-        assert!(catalogue.page().contains("| F-1 | It works. | `x/good` |"));
+        let page = catalogue.page();
+        for line in [
+            "- 1 of 1 promises in users' words have a scenario or a test.",
+            "- 1 of 2 core assertions about upstream's behaviour have a scenario or a test.",
+            "| F-1 |  | It works. | `x/good` |",
+            "| K-1 | core | It holds. | test `holds` in `lib/a/src/b.rs` |",
+            "| K-2 | core | Nobody looks. |  |",
+        ] {
+            assert!(page.contains(line), "{line}\n{page}");
+        }
     }
 }

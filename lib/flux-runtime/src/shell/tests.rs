@@ -132,6 +132,7 @@ fn table() -> Vec<Row> {
     ]
 }
 
+// Covers: RT-03, RT-06.
 #[test]
 fn verdicts_become_status() {
     for row in table() {
@@ -150,6 +151,7 @@ fn verdicts_become_status() {
     }
 }
 
+// Covers: RT-09.
 #[test]
 fn jitter_stays_within_its_share() {
     let mut rng = edges::Seed(1).rng();

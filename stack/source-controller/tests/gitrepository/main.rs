@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use world::{MERGE, OBJECT, World, one_file};
 
+// Covers: SC-01, SC-02, SC-06.
 #[tokio::test(start_paused = true)]
 async fn a_repository_becomes_ready_and_follows_pushes() {
     let world = World::start();
@@ -105,6 +106,7 @@ async fn a_missing_branch_is_reported_and_its_return_noticed() {
     assert_eq!(world.object()["status"]["observedGeneration"], 1);
 }
 
+// Covers: SC-08.
 #[tokio::test(start_paused = true)]
 async fn an_outage_keeps_the_artifact_and_ends_by_itself() {
     let world = World::start();
@@ -136,6 +138,7 @@ async fn an_outage_keeps_the_artifact_and_ends_by_itself() {
     assert!(world.events().contains(&recovery), "{:?}", world.events());
 }
 
+// Covers: SC-16.
 #[tokio::test(start_paused = true)]
 async fn settings_make_another_artifact_of_the_same_revision() {
     let world = World::start();
@@ -205,6 +208,7 @@ async fn a_restart_finds_or_rebuilds_what_is_in_storage() {
     assert!(world.events().contains(&rotten), "{:?}", world.events());
 }
 
+// Covers: SC-20.
 #[tokio::test(start_paused = true)]
 async fn a_deleted_object_takes_its_artifacts_along() {
     let world = World::start();
@@ -221,6 +225,7 @@ async fn a_deleted_object_takes_its_artifacts_along() {
     assert!(world.events().contains(&last.to_owned()));
 }
 
+// Covers: SC-09, SC-10.
 #[tokio::test(start_paused = true)]
 async fn secrets_authenticate() {
     let world = World::start();
@@ -273,6 +278,7 @@ async fn what_is_not_implemented_is_said() {
     assert_eq!(world.conditions(), ["Ready", "ArtifactInStorage"]);
 }
 
+// Covers: SC-22.
 #[tokio::test(start_paused = true)]
 async fn a_sparse_checkout_needs_its_directories() {
     let world = World::start();

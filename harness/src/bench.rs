@@ -70,7 +70,7 @@ fn with_world<T>(
 }
 
 async fn started(seed: Seed) -> Result<(Journal, kube::Client, target::Cluster), Miss> {
-    let started = target::sim::start(seed, Logs::default()).await?;
+    let started = target::sim::start(seed, false, Logs::default()).await?;
     let clock = started.cluster.clock;
     let mut journal = Journal::new(started.changes, clock);
     target::ready(&mut journal, clock).await?;

@@ -22,6 +22,7 @@ use crate::{
     report::{Json, Junit, Reporter, Terminal, TraceFile},
     run::{self, Options},
     scenario::{Catalogue, Roots, json_schema},
+    target::open,
 };
 
 pub use select::{Selection, select};
@@ -109,6 +110,9 @@ struct Run {
     /// The Git server of target attached, to which fixtures are pushed; with the cluster's view of it, if that differs.
     #[arg(long, value_name = "HOST_URL[=IN_CLUSTER_URL]")]
     git: Option<GitSite>,
+    /// How the extension's processes are kept apart on target local.
+    #[arg(long, value_enum)]
+    isolation: Option<Isolation>,
     /// The longest hold where time is real.
     #[arg(long, value_name = "DURATION", value_parser = stdx::duration::parse)]
     max_hold: Option<Duration>,
@@ -144,6 +148,27 @@ enum Target {
     Local,
     /// A cluster that is there already: needs --kubeconfig, --context and --git.
     Attached,
+}
+
+/// How pods that run as processes are kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Isolation {
+    /// By namespaces if this machine allows it.
+    Auto,
+    /// Each in a network and file system of its own.
+    Namespaces,
+    /// By addresses of the loopback.
+    Loopback,
+}
+
+impl From<Isolation> for open::Isolation {
+    fn from(isolation: Isolation) -> Self {
+        match isolation {
+            Isolation::Auto => Self::Auto,
+            Isolation::Namespaces => Self::Namespaces,
+            Isolation::Loopback => Self::Loopback,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -302,12 +327,15 @@ fn site(args: &Run) -> Result<Site, String> {
         return Err("--faults needs virtual time: only target sim has it".to_owned());
     }
     let of_attached = args.kubeconfig.is_some() || args.context.is_some() || args.git.is_some();
+    if args.isolation.is_some() && !matches!(args.target, Target::Local) {
+        return Err("--isolation belongs to --target local".to_owned());
+    }
     match args.target {
         Target::Sim | Target::Local if of_attached => {
             Err("--kubeconfig, --context and --git belong to --target attached".to_owned())
         }
         Target::Sim => Ok(Site::Sim),
-        Target::Local => Ok(Site::Local),
+        Target::Local => Ok(Site::Local(args.isolation.unwrap_or(Isolation::Auto).into())),
         Target::Attached => match (&args.kubeconfig, &args.context, &args.git) {
             (Some(kubeconfig), Some(context), Some(git)) => Ok(Site::Attached(Attached {
                 kubeconfig: kubeconfig.clone(),

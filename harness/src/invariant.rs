@@ -83,7 +83,7 @@ impl Invariants {
             revision::check(seen, &served)?;
             if let Err(wrong) = inventory::check(seen, &self.objects) {
                 let (miss, about) = *wrong;
-                if session.cluster.max_hold.is_none() {
+                if !session.cluster.is_real_time() {
                     return Err(miss);
                 }
                 self.late.push(Late {

@@ -36,6 +36,9 @@ pub(crate) const GUST_SECONDS: u64 = 120;
 /// The longest `hold` where time is real, unless the command line says otherwise.
 pub(crate) const MAX_HOLD: Duration = Duration::from_secs(5);
 
+/// The longest that a scenario may ask to wait where time is real.
+pub(crate) const REAL_WAIT_MAX: Duration = Duration::from_secs(60);
+
 /// How long every kind of a cluster may take to be listed.
 pub(crate) const LISTED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -89,6 +92,9 @@ pub(crate) const CONTEXT_LINES: usize = 12;
 
 /// Log lines shown with a failure.
 pub(crate) const LOG_LINES: usize = 12;
+
+/// Bytes of logs that are searched where pods are processes or containers.
+pub(crate) const LOG_BYTES_MAX: usize = 64 << 20;
 
 /// Secret values shorter than this are not searched for: `true` or `admin` would be found everywhere.
 pub(crate) const SECRET_BYTES_MIN: usize = 8;

@@ -70,7 +70,7 @@ impl Options {
         if features.any(|feature| lacks(&feature.value)) {
             return Some("feature.missing");
         }
-        self.site.obstacle(source, self.max_hold)
+        self.site.obstacle(source)
     }
 
     /// One undisturbed run after the other.
@@ -154,21 +154,20 @@ fn judged(
         steps: source.scenario.steps.len(),
     });
     let course = panic::catch_unwind(AssertUnwindSafe(|| course(emit)));
-    let course =
-        course.unwrap_or_else(|panic| Course::missed(Miss::broken("harness.panic", panic_text(&*panic))));
+    let course = course.unwrap_or_else(|panic| panicked(&*panic));
     let seconds = begin.since(started).as_secs_f64();
     outcome::of(source, options, faults, course, seconds)
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+/// A course that a panic ended.
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Course {
     let text = panic
         .downcast_ref::<String>()
         .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied());
-    format!(
-        "the harness or the world panicked: {}",
-        text.unwrap_or("without a message")
-    )
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without a message");
+    let message = format!("the harness or the world panicked: {text}");
+    Course::missed(Miss::broken("harness.panic", message))
 }
 
 /// Runs `course` on a simulated cluster of its own.
@@ -180,7 +179,8 @@ fn play(source: &Source, seed: Seed, course: impl AsyncFnOnce(Started) -> Course
         Err(error) => return Course::missed(Miss::broken("target.start", format!("no runtime: {error}"))),
     };
     runtime.block_on(async {
-        match target::sim::start(seed.derive(&source.name), logs.clone()).await {
+        let seed = seed.derive(&source.name);
+        match target::sim::start(seed, source.needs_openshift(), logs.clone()).await {
             Ok(started) => course(started).await,
             Err(miss) => Course {
                 log: logs.lines(),
@@ -192,7 +192,7 @@ fn play(source: &Source, seed: Seed, course: impl AsyncFnOnce(Started) -> Course
 
 /// A session on a cluster that has become ready, with the repositories that are given.
 async fn prepare(source: &Source, options: &Options, started: Started) -> Result<Session, Course> {
-    let real_time = started.cluster.max_hold.is_some();
+    let real_time = started.cluster.is_real_time();
     let mut session = Session {
         journal: Journal::new(started.changes, started.cluster.clock),
         cluster: started.cluster,
@@ -226,13 +226,27 @@ async fn prepare(source: &Source, options: &Options, started: Started) -> Result
 }
 
 async fn follow(source: &Source, options: &Options, started: Started, emit: &mut dyn FnMut(Event)) -> Course {
-    let begin = started.cluster.clock.now();
-    let mut session = match prepare(source, options, started).await {
-        Ok(session) => session,
-        Err(course) => return course,
-    };
-    let course = undisturbed(source, options, &mut session, emit).await;
-    course.closed(session, begin)
+    let clock = started.cluster.clock;
+    in_session(prepare(source, options, started), clock, async |session| {
+        undisturbed(source, options, session, emit).await
+    })
+    .await
+}
+
+/// Runs `course` in a session, and adds what only the whole session knows.
+async fn in_session(
+    prepared: impl Future<Output = Result<Session, Course>>,
+    clock: Clock,
+    course: impl AsyncFnOnce(&mut Session) -> Course,
+) -> Course {
+    let begin = clock.now();
+    match prepared.await {
+        Ok(mut session) => {
+            let course = course(&mut session).await;
+            course.closed(session, begin)
+        }
+        Err(course) => course,
+    }
 }
 
 /// The steps one after the other, and the end.
@@ -290,6 +304,9 @@ impl Course {
         self.notes = session.notes.into_iter().collect();
         if session.cluster.audit.is_none() {
             self.notes.push(NO_AUDIT.to_owned());
+        }
+        if let Some(why) = session.cluster.log.missed() {
+            self.notes.push(format!("not every log could be searched: {why}"));
         }
         self.snapshots = session.snapshots.written;
         self

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+pub(crate) use catalogue::OPENSHIFT;
 #[cfg(test)]
 pub(crate) use catalogue::parse;
 pub use catalogue::{Catalogue, Roots, Source};
@@ -87,7 +88,7 @@ pub enum Step {
     /// Kills the pods of a component at once; its Deployment starts new ones.
     Restart(#[schemars(with = "String")] Spanned<String>),
     /// Lets time pass.
-    Advance(Span),
+    Advance(step::Advance),
     /// Breaks something of the world until it is healed.
     Break(Fault),
     /// Mends what was broken.

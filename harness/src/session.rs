@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::{
     journal::{Journal, Key, later},
+    limits,
     matching::{self, Difference, Freshness},
     scenario::{Object, ObjectRef, Placeholder, State, substitute},
     snapshot::Snapshots,
@@ -145,16 +146,38 @@ impl Session {
     }
 
     /// How long a time of watching is in the end: real time is not spent on hours.
-    pub(crate) fn hold_for(&mut self, asked: Duration) -> Duration {
+    pub(crate) async fn hold_for(&mut self, asked: Duration) -> Result<Duration, Miss> {
         match self.cluster.max_hold {
-            Some(most) if asked > most => {
-                let words = [asked, most].map(stdx::duration::format);
-                self.notes
-                    .insert(format!("a hold of {} was shortened to {}", words[0], words[1]));
-                most
-            }
-            _ => asked,
+            Some(most) => self.shorten("a hold", asked, most).await,
+            None => Ok(asked),
         }
+    }
+
+    /// How long nothing may be written at a scenario's end.
+    pub(crate) async fn quiet_for(&mut self) -> Result<Duration, Miss> {
+        let Some(most) = self.cluster.max_hold else {
+            return Ok(limits::QUIET_FOR);
+        };
+        self.stand_in(limits::QUIET_FOR).await?;
+        Ok(most)
+    }
+
+    /// How much of a time passes: where time is real, only as much as is enough. What its interval would reconcile in
+    /// that time is asked to do so at the beginning, so that what is seen afterwards is the same.
+    pub(crate) async fn shorten(
+        &mut self,
+        what: &str,
+        asked: Duration,
+        enough: Duration,
+    ) -> Result<Duration, Miss> {
+        if !self.cluster.is_real_time() || asked <= enough {
+            return Ok(asked);
+        }
+        let words = [asked, enough].map(stdx::duration::format);
+        self.notes
+            .insert(format!("{what} of {} was shortened to {}", words[0], words[1]));
+        self.stand_in(asked).await?;
+        Ok(enough)
     }
 
     /// Remembers that the scenario makes an object, or changes one that was there.
@@ -181,7 +204,7 @@ impl Session {
     }
 
     fn was_there(&self, reference: &ObjectRef) -> bool {
-        self.cluster.max_hold.is_some()
+        self.cluster.is_real_time()
             && self
                 .journal
                 .present_at_begin()

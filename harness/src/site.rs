@@ -1,6 +1,8 @@
 //! Where a run takes place, as the command line says it, and which scenarios can take place there.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
+
+use world::Isolation;
 
 use crate::scenario::{Source, Step};
 
@@ -10,8 +12,8 @@ pub enum Site {
     /// A simulated cluster for each, in this process, in virtual time.
     #[default]
     Sim,
-    /// A world for each, in real time, judged through sockets, its components in this process.
-    Local,
+    /// A world for each, in real time behind sockets, the extension's pods as processes that are kept apart so.
+    Local(Isolation),
     /// A cluster that is there already, one scenario after the other.
     Attached(Attached),
 }
@@ -64,7 +66,7 @@ impl Site {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Sim => "sim",
-            Self::Local => "local",
+            Self::Local(_) => "local",
             Self::Attached(_) => "attached",
         }
     }
@@ -73,7 +75,9 @@ impl Site {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Sim => String::new(),
-            Self::Local => " --target local".to_owned(),
+            Self::Local(Isolation::Auto) => " --target local".to_owned(),
+            Self::Local(Isolation::Namespaces) => " --target local --isolation namespaces".to_owned(),
+            Self::Local(Isolation::Loopback) => " --target local --isolation loopback".to_owned(),
             Self::Attached(Attached {
                 kubeconfig,
                 context,
@@ -95,19 +99,15 @@ impl Site {
     /// Whether faults can be caused there.
     fn causes_faults(&self) -> bool {
         match self {
-            Self::Local | Self::Sim => true,
+            Self::Local(_) | Self::Sim => true,
             Self::Attached(_) => false,
         }
     }
 
     /// Why a scenario cannot take place there, a word for machines.
-    pub(crate) fn obstacle(&self, source: &Source, max_hold: Duration) -> Option<&'static str> {
-        if !self.is_real_time() {
-            return None;
-        }
+    pub(crate) fn obstacle(&self, source: &Source) -> Option<&'static str> {
         source.scenario.steps.iter().find_map(|step| match &step.value {
             Step::Break(_) | Step::Heal(_) if !self.causes_faults() => Some("target.faults"),
-            Step::Advance(span) if span.0 > max_hold => Some("target.time"),
             _ => None,
         })
     }
@@ -124,8 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_virtual_time_or_faults_is_known_before_the_run() {
-        let five = Duration::from_secs(5);
+    fn what_needs_faults_is_known_before_the_run() {
         let attached = Site::Attached(Attached {
             kubeconfig: PathBuf::new(),
             context: String::new(),
@@ -133,19 +132,13 @@ mod tests {
         });
         for (steps, sim, local, there) in [
             ("  - advance: 1s\n", None, None, None),
-            (
-                "  - advance: 1h\n",
-                None,
-                Some("target.time"),
-                Some("target.time"),
-            ),
             ("  - break: apiSlow\n", None, None, Some("target.faults")),
             ("  - heal: networkParted\n", None, None, Some("target.faults")),
         ] {
             let source = source(steps);
-            assert_eq!(Site::Sim.obstacle(&source, five), sim, "{steps}");
-            assert_eq!(Site::Local.obstacle(&source, five), local, "{steps}");
-            assert_eq!(attached.obstacle(&source, five), there, "{steps}");
+            assert_eq!(Site::Sim.obstacle(&source), sim, "{steps}");
+            assert_eq!(Site::Local(Isolation::Auto).obstacle(&source), local, "{steps}");
+            assert_eq!(attached.obstacle(&source), there, "{steps}");
         }
     }
 

@@ -13,6 +13,7 @@ mod push;
 mod restart;
 mod snapshot;
 
+pub(crate) use advance::Advance;
 pub(crate) use delete::Delete;
 pub(crate) use expect::Expect;
 pub(crate) use fails::{Action, Fails};
@@ -56,7 +57,7 @@ pub(crate) async fn run(step: &Step, session: &mut Session) -> Result<(), Miss> 
         Step::Fails(fails) => fails::run(fails, session).await,
         Step::Snapshot(snapshot) => snapshot::run(snapshot, session).await,
         Step::Restart(component) => restart::run(&component.value, session).await,
-        Step::Advance(span) => advance::run(*span, session).await,
+        Step::Advance(advance) => advance::run(*advance, session).await,
         Step::Break(fault) => fault::set(*fault, true, session),
         Step::Heal(fault) => fault::set(*fault, false, session),
     }

@@ -120,6 +120,11 @@ fn available(deployment: &Value) -> bool {
 }
 
 impl Cluster {
+    /// Whether an hour takes an hour.
+    pub(crate) fn is_real_time(&self) -> bool {
+        self.max_hold.is_some()
+    }
+
     /// The URL of a fixture repository as the cluster sees it.
     pub(crate) fn repo_url(&self, repo: &str) -> String {
         format!("{}/{repo}.git", self.git_url)

@@ -8,10 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, ValueEnum, builder::PossibleValuesParser};
+use clap::{Args, builder::PossibleValuesParser};
 use tokio::{runtime::Runtime, sync::mpsc};
 
-use super::{Exit, print};
+use super::{Exit, Isolation, print};
 use crate::target::open;
 
 /// The first line of every kubeconfig that this command writes, and the sign that it may be replaced.
@@ -46,17 +46,6 @@ pub(super) struct WorldArgs {
     isolation: Isolation,
 }
 
-/// How pods that run as processes are kept apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Isolation {
-    /// By namespaces if this machine allows it.
-    Auto,
-    /// Each in a network and file system of its own.
-    Namespaces,
-    /// By addresses of the loopback.
-    Loopback,
-}
-
 fn image(text: &str) -> Result<(String, PathBuf), String> {
     let (name, path) = text
         .rsplit_once('=')
@@ -81,25 +70,30 @@ pub(super) fn run(args: &WorldArgs) -> io::Result<Exit> {
     .map_err(io::Error::other)?;
     let runtime = Runtime::new()?;
     runtime.block_on(async {
-        let world = open::start(open::Wishes {
-            minor: args.kubernetes.clone(),
-            openshift: args.openshift,
-            listen: args.listen,
-            git_listen: args.git_listen,
-            install: args.install,
-            images: args.image.clone(),
-            isolation: match args.isolation {
-                Isolation::Auto => open::Isolation::Auto,
-                Isolation::Namespaces => open::Isolation::Namespaces,
-                Isolation::Loopback => open::Isolation::Loopback,
-            },
-        })?;
+        let config = config(args);
+        let world = if args.install {
+            open::start_installed(config)
+        } else {
+            open::start(config)
+        }?;
         file.fill(&world.kubeconfig())?;
         print(&welcome(args, &file.path, &world));
         stopped.recv().await;
         world.shutdown().await;
         Ok(Exit::Passed)
     })
+}
+
+fn config(args: &WorldArgs) -> open::RealConfig {
+    open::RealConfig {
+        minor: args.kubernetes.clone(),
+        openshift: args.openshift,
+        listen: args.listen,
+        git_listen: args.git_listen,
+        images: args.image.clone(),
+        isolation: args.isolation.into(),
+        ..open::RealConfig::default()
+    }
 }
 
 fn welcome(args: &WorldArgs, kubeconfig: &Path, world: &open::Real) -> String {
@@ -126,7 +120,7 @@ fn welcome(args: &WorldArgs, kubeconfig: &Path, world: &open::Real) -> String {
         "\nGit from here: git push {git}/app.git HEAD:main (the first push makes the repository)\n\
          Git from inside the cluster: {inside}/app.git\n\n\
          Ctrl-C ends the world and removes the kubeconfig.\n",
-        inside = open::GIT_INSIDE,
+        inside = open::GIT_URL,
     );
     text
 }

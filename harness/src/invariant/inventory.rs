@@ -87,19 +87,22 @@ fn is_derived(key: &Key) -> bool {
     )
 }
 
-/// Whether this observation is the end of a successful reconciliation.
+/// Whether this observation is the end of a successful reconciliation: upstream writes the conditions first and the
+/// rest of the status in a second patch, so the record of what was reconciled is the sign.
 fn became_ready(seen: &Seen) -> bool {
     let ready = |object: &Value| {
         let mut conditions = crate::matching::conditions(object);
         conditions.any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
     };
-    let reconciled = |object: &Value| object.pointer("/status/history").cloned();
+    let reconciled = |object: &Value| {
+        ["/status/history", "/status/lastAppliedRevision"].map(|at| object.pointer(at).cloned())
+    };
     let Some(before) = &seen.before else {
         return false;
     };
     ready(&seen.object)
         && seen.object.pointer("/metadata/deletionTimestamp").is_none()
-        && (!ready(before) || reconciled(before) != reconciled(&seen.object))
+        && reconciled(before) != reconciled(&seen.object)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! When nothing changes, nothing is written.
 
+use flux_api::meta::REQUESTED_AT;
 use serde_json::Value;
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// Whether an observation is a write that counts: events, leases and the statuses of the kinds that reconcile are
-/// records of looking, not of changing.
+/// records of looking, not of changing; so are requests for it.
 pub(crate) fn is_write(seen: &Seen) -> bool {
     if seen.key.kind == "Event" || seen.key.kind == "Lease" {
         return false;
@@ -30,6 +31,12 @@ fn without_status(object: &Value) -> Value {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("resourceVersion");
         metadata.remove("managedFields");
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove(REQUESTED_AT);
+            if annotations.is_empty() {
+                metadata.remove("annotations");
+            }
+        }
     }
     object
 }
@@ -40,7 +47,7 @@ fn without_status(object: &Value) -> Value {
 /// When it never becomes calm, or when something is written after it was.
 pub(crate) async fn settle(session: &mut Session) -> Result<(), Miss> {
     calm(session).await?;
-    let quiet = session.cluster.max_hold.unwrap_or(limits::QUIET_FOR);
+    let quiet = session.quiet_for().await?;
     let quiet = session.after(quiet);
     match first_write(session, quiet).await? {
         None => Ok(()),
@@ -60,9 +67,10 @@ pub(crate) async fn settle(session: &mut Session) -> Result<(), Miss> {
 /// # Errors
 /// When that does not happen.
 pub(crate) async fn calm(session: &mut Session) -> Result<(), Miss> {
-    let (after, within) = match session.cluster.max_hold {
-        None => (limits::CALM_AFTER, limits::SETTLE_WITHIN),
-        Some(_) => (limits::REAL_CALM_AFTER, limits::REAL_SETTLE_WITHIN),
+    let (after, within) = if session.cluster.is_real_time() {
+        (limits::REAL_CALM_AFTER, limits::REAL_SETTLE_WITHIN)
+    } else {
+        (limits::CALM_AFTER, limits::SETTLE_WITHIN)
     };
     let give_up = session.after(within);
     loop {

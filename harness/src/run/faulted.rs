@@ -13,7 +13,9 @@ use std::{
 use edges::Seed;
 use serde_saphyr::Spanned;
 
-use super::{Course, Options, deeds::Deeds, end, outcome, play, prepare, storm::Storm, undisturbed};
+use super::{
+    Course, Options, deeds::Deeds, end, in_session, outcome, play, prepare, storm::Storm, undisturbed,
+};
 use crate::{
     event::Event,
     invariant::{self, Invariants},
@@ -87,39 +89,36 @@ async fn follow(
     started: Started,
     emit: &mut dyn FnMut(Event),
 ) -> Course {
-    let begin = started.cluster.clock.now();
-    let mut session = match prepare(source, options, started).await {
-        Ok(session) => session,
-        Err(course) => return course,
-    };
-    let Some(faults) = session.cluster.faults.clone() else {
-        return Course::missed(Miss::broken(
-            "target.faults",
-            "no faults can be caused on this target",
-        ));
-    };
-    let mut run = Faulted {
-        storm: Storm::new(Seed(seed).derive(&source.name), faults, &session),
-        trace: super::trace::Trace::new(&outcome::shown(&source.name, Some(seed)), options.trace),
-        invariants: Invariants::default(),
-        name: outcome::shown(&source.name, Some(seed)),
-        emit,
-    };
-    let mut course = Course::default();
-    if let Err(missed) = run
-        .through(&source.scenario.steps, &mut session, &mut course.held)
-        .await
-    {
-        course.miss = Some(missed);
-    } else if let Err(miss) = expected.compare(&Deeds::of(&session)) {
-        course.miss = Some((miss, source.scenario.steps.len().saturating_sub(1)));
-    }
-    if course.miss.is_some() {
-        course.context = std::mem::take(&mut run.storm.told);
-    }
-    course.trace = std::mem::take(&mut run.trace.lines);
-    drop(run);
-    course.closed(session, begin)
+    let clock = started.cluster.clock;
+    in_session(prepare(source, options, started), clock, async |session| {
+        let Some(faults) = session.cluster.faults.clone() else {
+            return Course::missed(Miss::broken(
+                "target.faults",
+                "no faults can be caused on this target",
+            ));
+        };
+        let name = outcome::shown(&source.name, Some(seed));
+        let mut run = Faulted {
+            storm: Storm::new(Seed(seed).derive(&source.name), faults, session),
+            trace: super::trace::Trace::new(&name, options.trace),
+            invariants: Invariants::default(),
+            name,
+            emit,
+        };
+        let mut course = Course::default();
+        let steps = &source.scenario.steps;
+        if let Err(missed) = run.through(steps, session, &mut course.held).await {
+            course.miss = Some(missed);
+        } else if let Err(miss) = expected.compare(&Deeds::of(session)) {
+            course.miss = Some((miss, steps.len().saturating_sub(1)));
+        }
+        if course.miss.is_some() {
+            course.context = std::mem::take(&mut run.storm.told);
+        }
+        course.trace = std::mem::take(&mut run.trace.lines);
+        course
+    })
+    .await
 }
 
 struct Faulted<'a> {

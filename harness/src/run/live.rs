@@ -1,9 +1,12 @@
 //! A scenario where time is real: on a world behind sockets, or on a cluster that is there already.
 
+use std::panic::AssertUnwindSafe;
+
 use edges::Seed;
+use futures::FutureExt;
 use tokio::{runtime::Builder, sync::watch};
 
-use super::{Course, Options, prepare, undisturbed};
+use super::{Course, Options, in_session, panicked, prepare, undisturbed};
 use crate::{
     event::Event,
     scenario::Source,
@@ -42,9 +45,11 @@ pub(super) fn play(
 async fn start(source: &Source, options: &Options) -> Result<Started, Miss> {
     match &options.site {
         Site::Attached(site) => attached::start(site, options.max_hold).await,
-        Site::Local | Site::Sim => {
-            local::start(Seed(options.seed).derive(&source.name), options.max_hold).await
+        Site::Local(isolation) => {
+            let seed = Seed(options.seed).derive(&source.name);
+            local::start(seed, *isolation, source.needs_openshift(), options.max_hold).await
         }
+        Site::Sim => Err(Miss::broken("target.start", "target sim has no real time")),
     }
 }
 
@@ -55,29 +60,33 @@ async fn follow(
     mut cancelled: Cancelled,
     emit: &mut dyn FnMut(Event),
 ) -> Course {
-    let begin = started.cluster.clock.now();
-    let prepared = tokio::select! {
-        biased;
-        () = ended(&mut cancelled) => Err(interrupted()),
-        prepared = prepare(source, options, started) => prepared,
-    };
-    let mut session = match prepared {
-        Ok(session) => session,
-        Err(course) => return course,
-    };
-    let mut course = tokio::select! {
-        biased;
-        () = ended(&mut cancelled) => interrupted(),
-        course = undisturbed(source, options, &mut session, emit) => course,
-    };
-    if matches!(options.site, Site::Attached(_)) {
-        attached::Lock::renew(&session.cluster.kube).await;
-        let cleaned = session.clean().await;
-        if let (None, Err(miss)) = (&course.miss, cleaned) {
-            course.miss = Some((miss, source.scenario.steps.len().saturating_sub(1)));
+    let clock = started.cluster.clock;
+    let mut cancelled_before = cancelled.clone();
+    let prepared = async {
+        tokio::select! {
+            biased;
+            () = ended(&mut cancelled_before) => Err(interrupted()),
+            prepared = prepare(source, options, started) => prepared,
         }
-    }
-    course.closed(session, begin)
+    };
+    in_session(prepared, clock, async |session| {
+        // Whatever happens in the steps, what they made is taken back.
+        let steps = AssertUnwindSafe(undisturbed(source, options, session, emit)).catch_unwind();
+        let mut course = tokio::select! {
+            biased;
+            () = ended(&mut cancelled) => interrupted(),
+            course = steps => course.unwrap_or_else(|panic| panicked(&*panic)),
+        };
+        if matches!(options.site, Site::Attached(_)) {
+            attached::Lock::renew(&session.cluster.kube).await;
+            let cleaned = session.clean().await;
+            if let (None, Err(miss)) = (&course.miss, cleaned) {
+                course.miss = Some((miss, source.scenario.steps.len().saturating_sub(1)));
+            }
+        }
+        course
+    })
+    .await
 }
 
 async fn ended(cancelled: &mut Cancelled) {

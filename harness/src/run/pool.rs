@@ -1,7 +1,7 @@
 //! Many scenarios at once, each on a thread of its own, and one place that hears of everything.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::{
         Arc,
@@ -9,18 +9,19 @@ use std::{
         mpsc,
     },
     thread,
+    time::Duration,
 };
 
 use edges::Clock;
 use tokio::sync::watch;
 
-use super::{Cancelled, Options, References, judge, judge_faulted, judge_live, outcome};
+use super::{Cancelled, Course, Options, References, judge, judge_faulted, judge_live, outcome};
 use crate::{
-    event::{Event, Failure, Outcome, Summary},
+    event::{Event, Outcome, Summary},
     limits,
     report::Reporter,
-    scenario::{Place, Source},
-    verdict::Verdict,
+    scenario::Source,
+    verdict::{Miss, Verdict},
 };
 
 /// Deep recursion over manifests needs more than a thread's usual two megabytes in a debug build.
@@ -63,6 +64,10 @@ pub fn run(
     let mut desk = Desk {
         reporters,
         summary: Summary::default(),
+        trials: trials
+            .iter()
+            .map(|trial| (outcome::shown(&trial.0.name, trial.1), trial.clone()))
+            .collect(),
         running: BTreeSet::new(),
         selected: trials.len(),
         workers: 0,
@@ -152,6 +157,8 @@ fn start_workers(
 struct Desk<'a> {
     reporters: &'a mut [Box<dyn Reporter>],
     summary: Summary,
+    /// What is run, by the names of the runs.
+    trials: BTreeMap<String, Trial>,
     running: BTreeSet<String>,
     selected: usize,
     workers: usize,
@@ -200,7 +207,7 @@ impl Desk<'_> {
                 Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     stop.store(true, Ordering::Relaxed);
-                    return self.give_up(options);
+                    return self.give_up(options, silence);
                 }
             }
         }
@@ -224,50 +231,26 @@ impl Desk<'_> {
     }
 
     /// Declares what still runs stuck.
-    fn give_up(&mut self, options: &Options) -> io::Result<()> {
+    fn give_up(&mut self, options: &Options, silence: Duration) -> io::Result<()> {
         for name in std::mem::take(&mut self.running) {
-            self.summary.add(Verdict::Broken);
-            self.tell(&Event::ScenarioFinished(Box::new(stuck(name, options))))?;
+            let Some(trial) = self.trials.get(&name) else {
+                continue;
+            };
+            let outcome = stuck(trial, options, silence);
+            self.summary.add(outcome.verdict);
+            self.tell(&Event::ScenarioFinished(Box::new(outcome)))?;
         }
         Ok(())
     }
 }
 
-fn stuck(name: String, options: &Options) -> Outcome {
-    let (scenario, faults) = match name.split_once('@') {
-        Some((scenario, faults)) => (scenario, Some(faults)),
-        None => (name.as_str(), None),
-    };
-    let file = format!("scenarios/{scenario}.yaml");
-    Outcome {
-        title: name.clone(),
-        requirements: Vec::new(),
-        features: Vec::new(),
-        verdict: Verdict::Broken,
-        skipped: None,
-        failure: Some(Failure {
-            code: "limit.silence",
-            message: "no sign of life: something runs in a circle without letting time pass".to_owned(),
-            place: Place {
-                file: file.clone(),
-                line: 1,
-                column: 1,
-            },
-            snippet: String::new(),
-            details: Vec::new(),
-            context: Vec::new(),
-            log: Vec::new(),
-            rerun: outcome::rerun(scenario, options, faults.and_then(|faults| faults.parse().ok())),
-        }),
-        steps: 0,
-        cluster_seconds: 0.0,
-        seconds: limits::SILENCE_MAX.as_secs_f64(),
-        snapshots: Vec::new(),
-        notes: Vec::new(),
-        trace: Vec::new(),
-        file,
-        name,
-    }
+fn stuck((source, faults): &Trial, options: &Options, silence: Duration) -> Outcome {
+    let message = format!(
+        "no sign of life for {}: something runs in a circle",
+        stdx::duration::format(silence)
+    );
+    let course = Course::missed(Miss::broken("limit.silence", message));
+    outcome::of(source, options, *faults, course, silence.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -293,6 +276,16 @@ mod tests {
     fn every_selected_scenario_is_counted_once() {
         let summary = run(selected(5), &options(), &mut [], |_| {}).unwrap();
         assert_eq!((summary.passed, summary.not_run), (5, 0));
+    }
+
+    #[test]
+    fn a_stuck_run_is_told_with_its_seed_and_the_time_that_was_waited() {
+        let source = selected(1).remove(0);
+        let outcome = stuck(&(source, Some(7)), &options(), limits::REAL_SILENCE_MAX);
+        assert_eq!((outcome.name.as_str(), outcome.verdict), ("0@7", Verdict::Broken));
+        let failure = outcome.failure.unwrap();
+        assert!(failure.message.contains("45m"), "{}", failure.message);
+        assert!(failure.rerun.contains("--faults 7"), "{}", failure.rerun);
     }
 
     #[test]

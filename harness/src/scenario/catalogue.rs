@@ -12,6 +12,9 @@ use super::{
     registry::{self, Features, Requirements},
 };
 
+/// How the features begin that only clusters of OpenShift have.
+pub(crate) const OPENSHIFT: &str = "openshift.";
+
 /// Where the data of the suite is.
 #[derive(Debug, Clone)]
 pub struct Roots {
@@ -64,6 +67,14 @@ pub struct Source {
     pub text: String,
     /// What it says.
     pub scenario: Scenario,
+}
+
+impl Source {
+    /// Whether the scenario is about clusters of OpenShift.
+    pub(crate) fn needs_openshift(&self) -> bool {
+        let mut features = self.scenario.features.iter();
+        features.any(|feature| feature.value.starts_with(OPENSHIFT))
+    }
 }
 
 /// Every scenario, read and checked.

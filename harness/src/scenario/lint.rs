@@ -9,10 +9,10 @@ use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
 use super::{
-    Catalogue, Diagnostic, Object, Place, Placeholder, Source, State, Step, placeholders,
+    Catalogue, Diagnostic, Object, Place, Placeholder, Source, Span, State, Step, placeholders,
     registry::{Features, Requirements},
 };
-use crate::{session, step};
+use crate::{limits, session, step};
 
 /// Every finding in the scenarios that could be read.
 pub(super) fn check(
@@ -161,8 +161,27 @@ impl Lint<'_> {
                     );
                 }
             }
-            Step::Delete(_) | Step::Advance(_) | Step::Break(_) | Step::Heal(_) => {}
+            Step::Advance(advance) => self.advance(*advance, at),
+            Step::Delete(_) | Step::Break(_) | Step::Heal(_) => {}
         }
+    }
+
+    fn advance(&mut self, advance: step::Advance, at: Location) {
+        let (by, most) = (advance.by, Span(limits::REAL_WAIT_MAX));
+        let wrong = match advance.at_least {
+            _ if by.0.is_zero() => Some("an advance needs time".to_owned()),
+            None => (by.0 > most.0).then(|| {
+                format!(
+                    "an advance of more than {most} needs `atLeast`: how much is enough where time is real"
+                )
+            }),
+            Some(enough) if enough.0.is_zero() => Some("`atLeast` needs time".to_owned()),
+            Some(enough) if enough.0 >= by.0 => {
+                Some(format!("`atLeast` must be less than `by`, which is {by}"))
+            }
+            Some(enough) => (enough.0 > most.0).then(|| format!("`atLeast` must not be more than {most}")),
+        };
+        wrong.into_iter().for_each(|wrong| self.note(at, wrong));
     }
 
     fn note(&mut self, at: Location, message: impl Into<String>) {

@@ -1,5 +1,8 @@
 //! Where time is real nobody waits for an interval: users ask for a reconciliation, and so does the harness.
 
+use std::time::Duration;
+
+use flux_api::meta::REQUESTED_AT;
 use jiff::Timestamp;
 use kube::{
     Api,
@@ -15,8 +18,6 @@ use crate::{
     verdict::Miss,
 };
 
-/// The annotation by which users ask.
-const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 const SOURCES: &str = "source.toolkit.fluxcd.io";
 const KUSTOMIZATIONS: &str = "kustomize.toolkit.fluxcd.io";
 
@@ -37,13 +38,22 @@ impl Session {
         if self.clock().now() < due && self.journal.next(due).await? {
             return Ok(true);
         }
-        self.request().await?;
+        self.request(Duration::MAX).await?;
         requests.0 = Some(self.after(limits::REQUEST_EVERY));
         Ok(true)
     }
 
-    /// Asks for a reconciliation of all that is the scenario's and reconciles: what `flux reconcile` does.
-    async fn request(&mut self) -> Result<(), Miss> {
+    /// Asks for what the intervals of the scenario's objects would bring within `span`.
+    pub(super) async fn stand_in(&mut self, span: Duration) -> Result<(), Miss> {
+        if self.requests {
+            self.request(span).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks for a reconciliation of all that is the scenario's and reconciles at least every `interval`: what
+    /// `flux reconcile` does.
+    async fn request(&mut self, interval: Duration) -> Result<(), Miss> {
         self.requested = true;
         let now = self.clock().now().to_string();
         let patch = json!({"metadata": {"annotations": {REQUESTED_AT: now}}});
@@ -51,7 +61,7 @@ impl Session {
             .journal
             .objects()
             .iter()
-            .filter(|(key, object)| self.is_own(key) && reconciles(key, object))
+            .filter(|(key, object)| self.is_own(key) && reconciles(key, object, interval))
             .map(|(key, object)| (key.clone(), (**object).clone()))
             .collect();
         for (key, object) in wanted {
@@ -69,7 +79,7 @@ impl Session {
 
     /// Waits until the watches have told of a write: what is expected next must not be true of the time before.
     pub(crate) async fn see(&mut self, written: &Value) -> Result<(), Miss> {
-        if self.cluster.max_hold.is_none() {
+        if !self.cluster.is_real_time() {
             return Ok(());
         }
         let (key, version) = (Key::of(written), target::version(written));
@@ -95,10 +105,12 @@ impl Session {
     }
 }
 
-fn reconciles(key: &Key, object: &Value) -> bool {
+fn reconciles(key: &Key, object: &Value, within: Duration) -> bool {
+    let interval = object.pointer("/spec/interval").and_then(Value::as_str);
+    let interval = interval.and_then(|text| stdx::duration::parse(text).ok());
     (key.group == SOURCES || key.group == KUSTOMIZATIONS)
         && object.pointer("/spec/suspend") != Some(&Value::Bool(true))
-        && object.pointer("/spec/interval").is_some()
+        && interval.is_some_and(|interval| interval <= within)
         && object::deletion_timestamp(object).is_empty()
         && !is_under_way(object)
 }

@@ -43,14 +43,19 @@ pub(super) async fn run(hold: &Hold, session: &mut Session) -> Result<(), Miss> 
     }
     let begin = session.clock().now();
     check_state(state.as_ref(), session, begin)?;
-    let during = session.hold_for(hold.during.0);
+    let during = session.hold_for(hold.during.0).await?;
     let deadline = session.after(during);
     while session.journal.next(deadline).await? {
         check_state(state.as_ref(), session, begin)?;
         let Some(seen) = session.journal.history().last() else {
             continue;
         };
-        if let Some(reference) = hold.unchanged.iter().find(|reference| seen.key.is(reference)) {
+        let counts = !session.requested || invariant::is_write(seen);
+        if let Some(reference) = hold
+            .unchanged
+            .iter()
+            .find(|reference| counts && seen.key.is(reference))
+        {
             let message = format!(
                 "{reference} was {} after {}",
                 seen.what.word(),

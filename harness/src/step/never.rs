@@ -29,7 +29,7 @@ pub(super) async fn run(never: &Never, session: &mut Session) -> Result<(), Miss
     let state = session.resolve_state(&never.state);
     let until = never.until.as_ref().map(|until| session.resolve_state(until));
     let limit = match (never.during, &until) {
-        (Some(span), None) => session.hold_for(span.0),
+        (Some(span), None) => session.hold_for(span.0).await?,
         (Some(span), Some(_)) => span.0,
         (None, _) => limits::EXPECT_WITHIN,
     };

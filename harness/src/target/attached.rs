@@ -12,14 +12,10 @@ use k8s_openapi::{
     api::apps::v1::Deployment,
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
-use kube::{
-    Api, Client, Config,
-    api::ListParams,
-    config::{KubeConfigOptions, Kubeconfig},
-};
+use kube::{Api, Client, api::ListParams, config::Kubeconfig};
 
 use super::{Cluster, Logs, NAMESPACE, Started, live};
-use crate::{site::Attached, verdict::Miss};
+use crate::{scenario::OPENSHIFT, site::Attached, verdict::Miss};
 
 pub(crate) use lock::Lock;
 pub(crate) use publish::Publisher;
@@ -46,13 +42,9 @@ pub(crate) async fn client(site: &Attached) -> Result<Client, Miss> {
             .collect();
         return Err(broken(&format!("no such context; there is {}", names.join(", "))));
     }
-    let options = KubeConfigOptions {
-        context: Some(site.context.clone()),
-        ..KubeConfigOptions::default()
-    };
-    let config = Config::from_custom_kubeconfig(file, &options).await;
-    let config = config.map_err(|error| broken(&error))?;
-    Client::try_from(config).map_err(|error| broken(&error))
+    live::client(file, Some(&site.context))
+        .await
+        .map_err(|error| broken(&error))
 }
 
 /// The cluster for one scenario.
@@ -64,17 +56,19 @@ pub(crate) async fn start(site: &Attached, max_hold: std::time::Duration) -> Res
     let kube = client(site).await?;
     let git = GitServer::new().map_err(|error| Miss::broken("target.start", error.to_string()))?;
     let changes = live::changes(kube.clone(), clock).await?;
+    let log = Logs::default();
+    let following = live::follow_logs(kube.clone(), clock, log.clone());
     let cluster = Cluster {
         kube,
         clock,
         git,
         git_url: site.git.inside.clone(),
-        log: Logs::default(),
+        log,
         faults: None,
         publisher: Some(Publisher::to(&site.git.here)),
         audit: None,
         max_hold: Some(max_hold),
-        _alive: Box::new(()),
+        _alive: Box::new(following),
     };
     Ok(Started { cluster, changes })
 }
@@ -106,6 +100,10 @@ pub(crate) async fn enter(site: &Attached) -> Result<Entered, Miss> {
             lacking.push(features);
         }
     }
+    let groups = client.list_api_groups().await.map_err(broken)?;
+    if !groups.groups.iter().any(|group| group.name == SCC_GROUP) {
+        lacking.push(OPENSHIFT);
+    }
     let lock = Lock::take(&client).await?;
     Ok(Entered { lock, lacking })
 }
@@ -114,6 +112,9 @@ pub(crate) async fn enter(site: &Attached) -> Result<Entered, Miss> {
 pub(crate) async fn leave(entered: Entered) {
     entered.lock.release().await;
 }
+
+/// The group that every cluster of OpenShift serves.
+const SCC_GROUP: &str = "security.openshift.io";
 
 /// Features by the definition without which they cannot be there.
 const NEEDS: [(&str, &str); 2] = [

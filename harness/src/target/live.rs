@@ -1,13 +1,16 @@
 //! A cluster seen through its API alone: every kind is listed and watched, and changes come in the order of their
 //! resource versions.
 
+mod logs;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use edges::Clock;
 use futures::{StreamExt, stream, stream::LocalBoxStream};
 use kube::{
-    Api, Client,
+    Api, Client, Config,
     api::{ApiResource, DynamicObject},
+    config::{KubeConfigOptions, Kubeconfig},
     discovery::{Discovery, verbs},
     runtime::watcher,
 };
@@ -20,6 +23,21 @@ use crate::{
     limits,
     verdict::Miss,
 };
+
+pub(super) use logs::follow_logs;
+
+/// A client for a context of a kubeconfig, for its current one if none is named.
+///
+/// # Errors
+/// What is wrong with the file, in words.
+pub(super) async fn client(file: Kubeconfig, context: Option<&str>) -> Result<Client, String> {
+    let options = KubeConfigOptions {
+        context: context.map(str::to_owned),
+        ..KubeConfigOptions::default()
+    };
+    let config = Config::from_custom_kubeconfig(file, &options).await;
+    Client::try_from(config.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
+}
 
 /// What watches tell: a change, or that a kind's first list is complete.
 enum News {

@@ -8,7 +8,7 @@ use apiserver::{ApiServer, ChangeKind, Entry, Gvr, kinds};
 use edges::Seed;
 use futures::{StreamExt, stream};
 use git_server::Trouble;
-use world::{GIT_HOST, World};
+use world::{GIT_URL, World};
 
 use super::{Cluster, Logs, NAMESPACE, Started, Write};
 use crate::{
@@ -16,7 +16,8 @@ use crate::{
     journal::{Change, What},
     verdict::Miss,
 };
-pub(super) use install::{install, launcher};
+pub(super) use install::install;
+pub(crate) use install::launcher;
 
 /// The runtime that a simulated cluster needs.
 ///
@@ -36,10 +37,11 @@ pub(crate) fn runtime() -> io::Result<tokio::runtime::Runtime> {
 ///
 /// # Errors
 /// When the world cannot be made.
-pub(crate) async fn start(seed: Seed, logs: Logs) -> Result<Started, Miss> {
+pub(crate) async fn start(seed: Seed, openshift: bool, logs: Logs) -> Result<Started, Miss> {
     let broken = |error: io::Error| Miss::broken("target.start", format!("no world: {error}"));
     let config = world::Config {
         seed,
+        openshift,
         ..world::Config::default()
     };
     let mut world = World::start(&config).map_err(broken)?;
@@ -56,13 +58,13 @@ pub(crate) async fn start(seed: Seed, logs: Logs) -> Result<Started, Miss> {
     });
     let launcher = launcher(world.gate());
     world.start_nodes(&config, Some(launcher));
-    install(&world.api)?;
+    install(&world.api, openshift)?;
     let api = world.api.clone();
     let cluster = Cluster {
         kube: world.admin(),
         clock: world.clock,
         git: world.git.clone(),
-        git_url: format!("http://{GIT_HOST}"),
+        git_url: GIT_URL.to_owned(),
         log: logs,
         faults: Some(switches(&world)),
         publisher: None,

@@ -11,6 +11,7 @@ mod http;
 mod kube;
 mod listen;
 mod seed;
+mod via;
 
 pub use blocking::{Blocking, Caller, Cancelled};
 pub use clock::{Clock, Elapsed};
@@ -19,6 +20,7 @@ pub use http::{Body, BoxError, HttpClient, HttpError, body_from, empty_body};
 pub use kube::{Impersonate, impersonate};
 pub use listen::{HttpService, Listener, Serving};
 pub use seed::{Rng, Seed};
+pub use via::{Proxy, Via};
 
 /// Every way a component reaches the world. Cheap to clone.
 #[derive(Clone)]

@@ -3,14 +3,36 @@
 use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
-use crate::{GitRepository, Kustomization};
+use crate::{
+    GitRepository, Kustomization,
+    bucket::Bucket,
+    external::ExternalArtifact,
+    helm::{HelmChart, HelmRepository},
+    oci::OciRepository,
+};
 
 /// The CRDs of all kinds, ordered by name.
 pub fn crds() -> Vec<Value> {
     vec![
+        finish(serde_json::to_value(Bucket::crd()).unwrap_or_default()),
+        external(finish(
+            serde_json::to_value(ExternalArtifact::crd()).unwrap_or_default(),
+        )),
         finish(serde_json::to_value(GitRepository::crd()).unwrap_or_default()),
+        finish(serde_json::to_value(HelmChart::crd()).unwrap_or_default()),
+        finish(serde_json::to_value(HelmRepository::crd()).unwrap_or_default()),
         finish(serde_json::to_value(Kustomization::crd()).unwrap_or_default()),
+        finish(serde_json::to_value(OciRepository::crd()).unwrap_or_default()),
     ]
+}
+
+/// An ExternalArtifact's status is its producer's: nothing is said of it beforehand.
+fn external(mut crd: Value) -> Value {
+    let status = "/spec/versions/0/schema/openAPIV3Schema/properties/status";
+    if let Some(status) = crd.pointer_mut(status).and_then(Value::as_object_mut) {
+        status.remove("default");
+    }
+    crd
 }
 
 /// Turns what the derive makes into what upstream ships.

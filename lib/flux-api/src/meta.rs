@@ -38,6 +38,9 @@ pub const STORAGE_OPERATION_FAILED: &str = "StorageOperationFailed";
 /// Condition type: the verdict on the source's signature.
 pub const SOURCE_VERIFIED: &str = "SourceVerified";
 
+/// Condition type: the chart cannot be built.
+pub const CHART_BUILD_FAILED: &str = "BuildFailed";
+
 /// What durations look like; source timeouts lack the hours.
 pub(crate) const DURATION: &str = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$";
 pub(crate) const DURATION_NO_HOURS: &str = r"^([0-9]+(\.[0-9]+)?(ms|s|m))+$";

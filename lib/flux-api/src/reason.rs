@@ -73,6 +73,24 @@ reasons! {
     ACQUIRE_LOCK_FAILED = "AcquireLockFailed";
     PATCH_OPERATION_FAILED = "PatchOperationFailed";
     SYMLINK_UPDATE_FAILED = "SymlinkUpdateFailed";
+    OCI_PULL_FAILED = "OCIArtifactPullFailed";
+    OCI_LAYER_OPERATION_FAILED = "OCIArtifactLayerOperationFailed";
+    INDEXATION_FAILED = "IndexationFailed";
+    CACHE_OPERATION_FAILED = "CacheOperationFailed";
+    BUCKET_OPERATION_FAILED = "BucketOperationFailed";
+    INVALID_STS_CONFIGURATION = "InvalidSTSConfiguration";
+    SOURCE_UNAVAILABLE = "SourceUnavailable";
+    NO_SOURCE_ARTIFACT = "NoSourceArtifact";
+    NEW_CHART = "NewChart";
+    CHART_PULL_SUCCEEDED = "ChartPullSucceeded";
+    CHART_PACKAGE_SUCCEEDED = "ChartPackageSucceeded";
+    INVALID_CHART_REFERENCE = "InvalidChartReference";
+    CHART_PULL_ERROR = "ChartPullError";
+    METADATA_PATCH_ERROR = "MetadataPatchError";
+    VALUES_FILES_ERROR = "ValuesFilesError";
+    DEPENDENCY_BUILD_ERROR = "DependencyBuildError";
+    CHART_PACKAGE_ERROR = "ChartPackageError";
+    CHART_VERIFICATION_ERROR = "ChartVerificationError";
     INVALID_VERIFICATION_MODE = "InvalidVerificationMode";
     VERIFICATION_ERROR = "VerificationError";
 }

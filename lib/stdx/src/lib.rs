@@ -1,6 +1,7 @@
-//! What std lacks, and nothing that knows Kubernetes: Go's durations, digests.
+//! What std lacks, and nothing that knows Kubernetes: Go's durations and quoting, digests.
 
 pub mod duration;
+pub mod quote;
 
 use sha2::{Digest, Sha256};
 

@@ -3,11 +3,11 @@
 use std::{cmp::Ordering, fmt, str::FromStr, sync::LazyLock};
 
 use regex::{Captures, Regex};
+use stdx::quote::quote;
 
 use crate::{
     Version,
     limits::{MAX_ALTERNATIVES, MAX_CONSTRAINT},
-    quote::Quoted,
     semver::compare_prereleases,
 };
 
@@ -21,7 +21,7 @@ pub enum ConstraintError {
     #[error("too many constraint groups (max {MAX_ALTERNATIVES})")]
     TooManyAlternatives,
     /// An alternative of another form.
-    #[error("improper constraint: {}", Quoted(.0))]
+    #[error("improper constraint: {}", quote(.0.as_bytes()))]
     Improper(String),
     /// A version in it that is none.
     #[error("constraint parser error")]

@@ -5,7 +5,6 @@
 
 mod constraint;
 mod limits;
-mod quote;
 mod semver;
 
 pub use constraint::{Constraint, ConstraintError};

@@ -2,7 +2,9 @@
 
 use std::{cmp::Ordering, fmt, str::FromStr};
 
-use crate::{limits::MAX_VERSION, quote::Quoted};
+use stdx::quote::quote;
+
+use crate::limits::MAX_VERSION;
 
 /// A version. Comparing two goes by precedence, so build metadata does not count, not even for `==`.
 #[derive(Clone, Debug)]
@@ -45,10 +47,10 @@ pub enum VersionError {
     #[error("invalid metadata string")]
     Metadata,
     /// A number too large for 64 bits, in a lenient reading.
-    #[error("error parsing version segment: strconv.ParseUint: parsing {}: value out of range", Quoted(.0))]
+    #[error("error parsing version segment: strconv.ParseUint: parsing {}: value out of range", quote(.0.as_bytes()))]
     Range(String),
     /// A number that is none, in a strict reading.
-    #[error("strconv.ParseUint: parsing {}: {}", Quoted(.0), if .0.is_empty() { "invalid syntax" } else { "value out of range" })]
+    #[error("strconv.ParseUint: parsing {}: {}", quote(.0.as_bytes()), if .0.is_empty() { "invalid syntax" } else { "value out of range" })]
     Number(String),
 }
 

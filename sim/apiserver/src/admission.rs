@@ -3,6 +3,7 @@
 mod amounts;
 mod classes;
 mod expressions;
+pub(crate) use expressions::Programs;
 mod matching;
 mod mutations;
 mod nodes;
@@ -14,6 +15,7 @@ mod pool;
 pub(crate) mod quota;
 mod ranges;
 mod webhooks;
+pub(crate) use webhooks::asks as asks_webhooks;
 
 use serde_json::Value;
 
@@ -21,7 +23,8 @@ use self::matching::Write;
 use crate::{
     call::Call,
     failure::{Cause, Failure, Outcome},
-    kinds, names,
+    kinds::{self, Refused},
+    names,
     store::Key,
 };
 
@@ -59,15 +62,9 @@ pub(crate) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value
 }
 
 /// What the changing plugins call an object: its name is generated after them, so that they know only its start.
-fn shown_name(object: &Value) -> String {
-    const SUFFIX: usize = 5;
+fn shown_name(call: &Call<'_>, object: &Value) -> String {
     let name = manifest::object::name(object);
-    let prefix = object.pointer("/metadata/generateName").and_then(Value::as_str);
-    let generated = prefix.filter(|prefix| {
-        name.strip_prefix(*prefix)
-            .is_some_and(|rest| rest.len() == SUFFIX)
-    });
-    generated.unwrap_or(name).to_owned()
+    call.generated.as_deref().unwrap_or(name).to_owned()
 }
 
 /// What the strategy of a new object does after its warnings were said.
@@ -95,7 +92,12 @@ pub(crate) fn allocate(call: &mut Call<'_>, object: &mut Value, old: Option<&Val
         return Ok(());
     }
     let mut pool = pool::Services::new(call.core, old, call.dry_run);
-    let errors = kinds::allocate(object, old, &mut pool);
+    let errors = match kinds::allocate(object, old, &mut pool) {
+        Ok(()) => Vec::new(),
+        Err(Refused::Fields(errors)) => errors,
+        Err(Refused::Exhausted(text)) => return Err(Failure::internal(text)),
+        Err(Refused::Health(text)) => return Err(Failure::plain(text)),
+    };
     let causes: Vec<Cause> = errors
         .into_iter()
         .map(|e| Cause {

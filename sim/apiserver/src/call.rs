@@ -40,6 +40,8 @@ pub(crate) struct Call<'a> {
     pub(crate) validation: Validation,
     /// The client understands bookmarks with selectable rows and the like: its `Accept` header.
     pub(crate) warnings: Vec<String>,
+    /// The `generateName` that the object's name was made of.
+    pub(crate) generated: Option<String>,
 }
 
 impl<'a> Call<'a> {
@@ -64,6 +66,7 @@ impl<'a> Call<'a> {
             dry_run: false,
             validation: Validation::Warn,
             warnings: Vec::new(),
+            generated: None,
         }
     }
 
@@ -113,7 +116,7 @@ impl<'a> Call<'a> {
         if let Some((at, letter)) = manager.char_indices().find(|(_, letter)| letter.is_control()) {
             let message = format!(
                 "Invalid value: {}: invalid character U+{:04X} (at position {at})",
-                crate::gojson::quote(manager),
+                kube_schema::gotext::quote(manager),
                 u32::from(letter),
             );
             causes.push(Cause::invalid("fieldManager", message));

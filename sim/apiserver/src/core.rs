@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     access::{Mode, Signer, bearer::Verified, tokens},
+    admission::Programs,
     audit::Entry,
     changes::{Change, ChangeKind},
     controllers::{Controllers, Index},
@@ -59,6 +60,8 @@ pub(crate) struct Core {
     /// DIFFERENCE: the genuine one waits five seconds, so that what was made on other servers is seen; here there is
     /// one server, so there is nothing to wait for unless somebody asks for it.
     pub(crate) namespace_delay: SignedDuration,
+    /// Compiled expressions of policies.
+    pub(crate) programs: Programs,
     /// What the request that is being served knows of webhooks.
     pub(crate) attempt: Attempt,
     /// The built-in controllers are at work.
@@ -99,6 +102,7 @@ impl Core {
             signer,
             controllers,
             openshift: false,
+            programs: Programs::default(),
             attempt: Attempt::default(),
             audit: VecDeque::new(),
             subscribers: Vec::new(),
@@ -190,7 +194,12 @@ impl Core {
         let name = manifest::object::name(object);
         let established = manifest::object::condition(object, "Established")
             .is_some_and(|condition| condition.get("status").and_then(Value::as_str) == Some("True"));
-        match Definition::read(object).filter(|_| established && kind != ChangeKind::Deleted) {
+        let known = self.state.definitions.get(name).cloned();
+        let served = established && kind != ChangeKind::Deleted;
+        match served
+            .then(|| Definition::read(object, known.as_deref()))
+            .flatten()
+        {
             Some(definition) => {
                 self.state.definitions.insert(name.into(), Arc::new(definition));
             }

@@ -61,18 +61,42 @@ pub(crate) struct Version {
     pub(crate) selectable: Vec<String>,
     /// The warning that a deprecated version gives.
     pub(crate) warning: Option<String>,
-    /// `openAPIV3Schema`.
-    pub(crate) schema: Arc<Value>,
-    /// The same as types, with metadata.
-    pub(crate) typed: Arc<(Schema, TypeId)>,
+    /// Its schema and what is made of it.
+    compiled: Arc<Compiled>,
     /// Unknown members of objects are kept everywhere.
     pub(crate) preserve: bool,
-    /// The schema's patterns.
-    pub(crate) patterns: Patterns,
-    /// The schema's CEL rules.
-    pub(crate) rules: Rules,
     /// The columns of its Tables.
     pub(crate) columns: Arc<[PrinterColumn]>,
+}
+
+/// A schema in all the forms that are asked for.
+#[derive(Debug)]
+struct Compiled {
+    /// `openAPIV3Schema`.
+    schema: Value,
+    /// The same as types, with metadata.
+    typed: (Schema, TypeId),
+    patterns: Patterns,
+    /// Its CEL rules.
+    rules: Rules,
+}
+
+impl Compiled {
+    fn new(schema: &Value, preserve: bool) -> Self {
+        let typed = if preserve {
+            kube_schema::untyped()
+        } else {
+            kube_schema::structural(schema).unwrap_or_else(|_| kube_schema::untyped())
+        };
+        let mut patterns = Patterns::new();
+        validate::patterns(schema, &mut patterns);
+        Self {
+            typed,
+            patterns,
+            rules: Rules::read(schema, true),
+            schema: schema.clone(),
+        }
+    }
 }
 
 /// Where a custom resource keeps what its scale subresource shows.
@@ -84,8 +108,8 @@ pub(crate) struct ScalePaths {
 }
 
 impl Definition {
-    /// Reads a definition object.
-    pub(crate) fn read(object: &Value) -> Option<Self> {
+    /// Reads a definition object; what `known`, an earlier state of it, has compiled is used again.
+    pub(crate) fn read(object: &Value, known: Option<&Self>) -> Option<Self> {
         let spec = object.get("spec")?;
         let text = |at: &Value, key: &str| at.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let accepted = object
@@ -115,7 +139,16 @@ impl Definition {
             table: qualified(&group, &plural).into(),
             versions: versions
                 .iter()
-                .map(|version| Arc::new(Version::read(version, &group, &kind, preserve)))
+                .map(|version| {
+                    let known = known.and_then(|known| known.version(version["name"].as_str()?));
+                    Arc::new(Version::read(
+                        version,
+                        &group,
+                        &kind,
+                        preserve,
+                        known.map(Arc::as_ref),
+                    ))
+                })
                 .collect(),
             webhook: Webhook::read(spec),
             storage: text(storage, "name"),
@@ -138,7 +171,17 @@ impl Definition {
 }
 
 impl Version {
-    fn read(object: &Value, group: &str, kind: &str, preserve: bool) -> Self {
+    /// `openAPIV3Schema`.
+    pub(crate) fn schema(&self) -> &Value {
+        &self.compiled.schema
+    }
+
+    /// The schema as types, with metadata.
+    pub(crate) fn typed(&self) -> &(Schema, TypeId) {
+        &self.compiled.typed
+    }
+
+    fn read(object: &Value, group: &str, kind: &str, preserve: bool, known: Option<&Self>) -> Self {
         let text = |at: &Value, key: &str| at.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let name = text(object, "name");
         let deprecated = object.get("deprecated").and_then(Value::as_bool).unwrap_or(false);
@@ -154,21 +197,16 @@ impl Version {
                 .map(str::to_owned),
         });
         let selectable = object.get("selectableFields").and_then(Value::as_array);
-        let schema = object
-            .pointer("/schema/openAPIV3Schema")
-            .cloned()
-            .unwrap_or(Value::Null);
-        let typed = if preserve {
-            kube_schema::untyped()
-        } else {
-            kube_schema::structural(&schema).unwrap_or_else(|_| kube_schema::untyped())
-        };
-        let mut patterns = Patterns::new();
-        validate::patterns(&schema, &mut patterns);
+        let schema = object.pointer("/schema/openAPIV3Schema").unwrap_or(&Value::Null);
+        let compiled = known
+            .filter(|known| known.compiled.schema == *schema && known.preserve == preserve)
+            .map_or_else(
+                || Arc::new(Compiled::new(schema, preserve)),
+                |known| Arc::clone(&known.compiled),
+            );
         Self {
             columns: printer_columns(object),
-            rules: Rules::read(&schema, true),
-            patterns,
+            compiled,
             served: object.get("served").and_then(Value::as_bool).unwrap_or(false),
             status: object.pointer("/subresources/status").is_some(),
             selectable: selectable
@@ -176,8 +214,6 @@ impl Version {
                 .flatten()
                 .map(|field| text(field, "jsonPath").trim_start_matches('.').to_owned())
                 .collect(),
-            schema: Arc::new(schema),
-            typed: Arc::new(typed),
             name,
             scale,
             warning,
@@ -198,7 +234,7 @@ pub(crate) fn view(definition: &Definition, version: &Version, stored: &Arc<Valu
     // The schema is another one, or newer than the object: what it prunes and defaults shows on reading.
     let mut object = view_value(definition, version, stored);
     if !version.preserve {
-        kube_schema::unknown_fields(&version.typed.0, version.typed.1, &mut object);
+        kube_schema::unknown_fields(&version.typed().0, version.typed().1, &mut object);
     }
     default(version, &mut object);
     if object == **stored {
@@ -219,7 +255,7 @@ pub(crate) fn view_value(definition: &Definition, version: &Version, object: &Va
 pub(crate) fn stored(definition: &Definition, version: &Version, object: &Value) -> Value {
     let mut object = view_value(definition, version, object);
     if !version.preserve {
-        kube_schema::unknown_fields(&version.typed.0, version.typed.1, &mut object);
+        kube_schema::unknown_fields(&version.typed().0, version.typed().1, &mut object);
     }
     default(version, &mut object);
     object
@@ -227,8 +263,8 @@ pub(crate) fn stored(definition: &Definition, version: &Version, object: &Value)
 
 /// Fills in the defaults of the schema.
 pub(crate) fn default(version: &Version, object: &mut Value) {
-    defaults::fill(&version.schema, object);
-    meta::tidy_all(&version.schema, object);
+    defaults::fill(version.schema(), object);
+    meta::tidy_all(version.schema(), object);
 }
 
 /// What the schema does not allow.
@@ -236,25 +272,25 @@ pub(crate) fn validate(version: &Version, subresource: &str, new: &Value, old: O
     let mut causes = match (subresource, new.get("status")) {
         ("status", Some(status)) => {
             let schema = version
-                .schema
+                .schema()
                 .pointer("/properties/status")
                 .unwrap_or(&Value::Null);
             validate::check(
                 schema,
-                &version.patterns,
+                &version.compiled.patterns,
                 status,
                 old.and_then(|old| old.get("status")),
                 "status",
             )
         }
         ("status", None) => Vec::new(),
-        _ => validate::check(&version.schema, &version.patterns, new, old, ""),
+        _ => validate::check(version.schema(), &version.compiled.patterns, new, old, ""),
     };
     if let Some(scale) = &version.scale {
         causes.extend(replicas(scale, subresource, new));
     }
-    causes.extend(validate::check_structure(&version.schema, subresource, new, old));
-    if version.rules.is_empty() {
+    causes.extend(validate::check_structure(version.schema(), subresource, new, old));
+    if version.compiled.rules.is_empty() {
         return causes;
     }
     if validate::blocks_rules(&causes) {
@@ -263,7 +299,7 @@ pub(crate) fn validate(version: &Version, subresource: &str, new: &Value, old: O
             "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
         ));
     } else {
-        causes.extend(version.rules.check(new, old, ""));
+        causes.extend(version.compiled.rules.check(new, old, ""));
     }
     causes
 }
@@ -354,5 +390,33 @@ pub(crate) fn prepare_update(version: &Version, subresource: &str, new: &mut Val
     if content(new) != content(old) {
         let generation = manifest::object::generation(old) + 1;
         manifest::object::map_at(new, &["metadata"]).insert("generation".into(), generation.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_schema_is_compiled_once() {
+        let definition = |minimum: i64| {
+            json!({"metadata": {"name": "as.x.io"}, "spec": {
+                "group": "x.io", "scope": "Cluster", "names": {"plural": "as", "kind": "A"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+                    "type": "object", "properties": {"n": {"type": "integer", "minimum": minimum}}}}}],
+            }})
+        };
+        let first = Definition::read(&definition(1), None).unwrap();
+        let mut told = definition(1);
+        told["status"] = json!({"conditions": []});
+        let same = Definition::read(&told, Some(&first)).unwrap();
+        assert!(Arc::ptr_eq(
+            &first.versions[0].compiled,
+            &same.versions[0].compiled
+        ));
+        let other = Definition::read(&definition(2), Some(&first)).unwrap();
+        assert_eq!(other.versions[0].schema()["properties"]["n"]["minimum"], 2);
     }
 }

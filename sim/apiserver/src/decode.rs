@@ -73,12 +73,12 @@ impl Call<'_> {
             Some(version) => {
                 if !version.preserve {
                     findings.extend(kube_schema::prune(
-                        &version.typed.0,
-                        version.typed.1,
+                        &version.typed().0,
+                        version.typed().1,
                         &mut object,
                     )?);
                 }
-                custom::coerce(&version.schema, &mut object)?;
+                custom::coerce(version.schema(), &mut object)?;
             }
             None => {
                 // Of a version without a schema nothing is known.

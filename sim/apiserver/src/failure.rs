@@ -1,5 +1,6 @@
 //! What the server refuses, as `Status` objects in the genuine server's words.
 
+use kube_schema::gotext::aggregate;
 use serde_json::{Map, Value, json};
 
 use crate::gvr::qualified;
@@ -185,21 +186,14 @@ impl Failure {
 
     /// Errors of validation: one is written as it is, several in brackets, equal ones once.
     pub(crate) fn invalid(group: &str, kind: &str, name: &str, causes: &[Cause]) -> Box<Self> {
-        let mut seen: Vec<String> = Vec::new();
-        for cause in causes {
-            let text = if cause.field.is_empty() {
+        let text = |cause: &Cause| {
+            if cause.field.is_empty() {
                 cause.message.clone()
             } else {
                 format!("{}: {}", cause.field, cause.message)
-            };
-            if !seen.contains(&text) {
-                seen.push(text);
             }
-        }
-        let list = match seen.as_slice() {
-            [one] => one.clone(),
-            several => format!("[{}]", several.join(", ")),
         };
+        let list = aggregate(&causes.iter().map(text).collect::<Vec<_>>());
         let kind_name = qualified(group, kind);
         let message = format!("{kind_name} {name:?} is invalid: {list}");
         Self::new(422, "Invalid", message)

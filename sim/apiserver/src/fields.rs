@@ -44,8 +44,8 @@ impl Versions for Family<'_> {
                     .version(version)
                     .filter(|_| definition.group == group)?;
                 Some(Typed {
-                    schema: &version.typed.0,
-                    ty: version.typed.1,
+                    schema: &version.typed().0,
+                    ty: version.typed().1,
                 })
             }
         }

@@ -13,7 +13,7 @@ mod table;
 mod time;
 mod validate;
 
-pub use allocate::{Pool, allocate};
+pub use allocate::{Pool, Refused, allocate};
 pub use convert::convert;
 pub use defaults::{default, settle};
 pub use prepare::{prepare_create, prepare_update};

@@ -18,7 +18,6 @@ mod encode;
 mod failure;
 mod faults;
 mod fields;
-mod gojson;
 mod gvr;
 pub mod kinds;
 mod limits;

@@ -8,8 +8,10 @@ pub(crate) const EVENTS: usize = 50_000;
 pub(crate) const AUDIT: usize = 50_000;
 /// Rounds that the built-in controllers may need after one write before they are taken to oscillate.
 pub(crate) const CONTROLLER_ROUNDS: usize = 100_000;
-/// Calls of webhooks that one request may wait for.
-pub(crate) const WEBHOOK_CALLS: usize = 64;
+/// Permissions of a role that are compared, one by one, with those of whoever writes it.
+pub(crate) const PERMISSIONS: usize = 100_000;
+/// Calls of webhooks that one request may wait for; the deletion of a collection asks about each object.
+pub(crate) const WEBHOOK_CALLS: usize = 1_000;
 /// Pods that a stricter Pod Security level of their namespace is checked against.
 pub(crate) const SECURITY_PODS: usize = 3_000;
 /// Tokens that are remembered as good.
@@ -32,5 +34,9 @@ pub(crate) const PATH_VALUES: usize = 10_000;
 pub(crate) const PATTERN: usize = 10 << 20;
 /// What all rules of one object may cost to evaluate.
 pub(crate) const RULES: u64 = 10_000_000;
+/// What all match conditions of a policy or webhook may cost to evaluate.
+pub(crate) const MATCH_CONDITIONS: u64 = RULES / 4;
+/// Compiled expressions of policies and webhooks that are remembered.
+pub(crate) const PROGRAMS: usize = 1_000;
 /// Bytes of a message that a rule computes.
 pub(crate) const MESSAGE: usize = 5 * 1024;

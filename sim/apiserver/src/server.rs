@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
+    admission,
     audit::Entry,
     bootstrap,
     changes::Changes,
@@ -17,13 +18,12 @@ use crate::{
     dispatch::{self, Reply},
     faults::Trouble,
     gvr::Gvr,
-    limits,
     logs::LogSource,
     registry::{self, view},
     request::{Incoming, Query, unescape},
     store::{Key, in_namespace},
     user::User,
-    webhooks::{Attempt, Known, Wanted, WebhookFault, Webhooks},
+    webhooks::{Asking, Wanted, WebhookFault, Webhooks},
 };
 
 /// The Kubernetes minors that a server can play.
@@ -142,17 +142,15 @@ impl ApiServer {
         let Some(webhooks) = webhooks else {
             return self.serve(request, user);
         };
-        let mut known: Vec<Known> = Vec::new();
+        let mut asking = Asking::default();
         loop {
-            let (question, call, used) = match self.attempt(request, user, known) {
+            let Wanted { question, uid, call } = match self.attempt(request, user, &mut asking) {
                 Ok(reply) => return reply,
                 Err(wanted) => *wanted,
             };
             let timeout = call.timeout;
-            let answer = tokio::time::timeout(timeout, webhooks(call)).await;
-            let answer = answer.unwrap_or(Err(WebhookFault::Timeout));
-            known = used;
-            known.push(Known::new(question, answer));
+            let answer = self.0.clock.timeout(timeout, webhooks(call)).await;
+            asking.learn((question, uid), answer.unwrap_or(Err(WebhookFault::Timeout)));
         }
     }
 
@@ -161,19 +159,27 @@ impl ApiServer {
         &self,
         request: &Incoming,
         user: Option<&User>,
-        known: Vec<Known>,
+        asking: &mut Asking,
     ) -> Result<Reply, Box<Wanted>> {
         let now = self.0.clock.now();
         let mut core = self.core();
-        if known.len() < limits::WEBHOOK_CALLS {
-            core.attempt = Attempt::with(known);
+        core.attempt = asking.attempt();
+        if asking.rng.is_none() && admission::asks_webhooks(&core) {
+            asking.rng = Some(Seed(core.state.rng.number()).rng());
         }
+        let shared = asking
+            .rng
+            .clone()
+            .map(|own| std::mem::replace(&mut core.state.rng, own));
         let reply = dispatch::serve(&mut core, request, user, now);
+        if let Some(shared) = shared {
+            core.state.rng = shared;
+        }
         let attempt = std::mem::take(&mut core.attempt);
         let state = (core.epoch, core.revision());
         drop(core);
         self.announce(state);
-        match attempt.into_wanted() {
+        match asking.end(attempt) {
             Some(wanted) => Err(Box::new(wanted)),
             None => Ok(reply),
         }

@@ -47,8 +47,8 @@ pub(crate) fn typed(resource: &Resource) -> Option<Typed<'_>> {
             })
         }
         Model::Custom(_, version) => Some(Typed {
-            schema: &version.typed.0,
-            ty: version.typed.1,
+            schema: &version.typed().0,
+            ty: version.typed().1,
             custom: true,
         }),
     }

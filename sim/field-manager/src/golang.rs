@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use kube_schema::gotext::quote;
 use serde_json::{Number, Value};
 
 /// `%v` of a float.
@@ -39,42 +40,9 @@ pub(crate) fn number(number: &Number) -> String {
     }
 }
 
-/// `%q`.
-pub(crate) fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{b}' => out.push_str("\\v"),
-            c if (c as u32) < 0x20 || c as u32 == 0x7f => push(&mut out, format_args!("\\x{:02x}", c as u32)),
-            c if unprintable(c) && (c as u32) < 0x1_0000 => {
-                push(&mut out, format_args!("\\u{:04x}", c as u32))
-            }
-            c if unprintable(c) => push(&mut out, format_args!("\\U{:08x}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
 fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     let _ = out.write_fmt(text);
-}
-
-fn unprintable(c: char) -> bool {
-    c.is_control()
-        || (c.is_whitespace() && c != ' ')
-        || matches!(c as u32, 0xad | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xe000..=0xf8ff | 0xfeff)
 }
 
 /// `%v` of an untyped value.
@@ -217,6 +185,5 @@ mod tests {
             r#"map[string]interface {}{"a":1, "b":[]interface {}{interface {}(nil), "x"}}"#
         );
         assert_eq!(json(&json!({"a": "<&>"})), r#"{"a":"\u003c\u0026\u003e"}"#);
-        assert_eq!(quote("a\u{7}\n\u{85}é"), "\"a\\a\\n\\u0085é\"");
     }
 }

@@ -76,10 +76,10 @@ impl Owner {
 
     /// How messages name the owner.
     pub(crate) fn describe(&self) -> String {
-        let mut out = golang::quote(&self.manager);
+        let mut out = kube_schema::gotext::quote(&self.manager);
         if !self.subresource.is_empty() {
             out.push_str(" with subresource ");
-            out.push_str(&golang::quote(&self.subresource));
+            out.push_str(&kube_schema::gotext::quote(&self.subresource));
         }
         if self.operation == Operation::Update {
             out.push_str(" using ");
@@ -190,7 +190,7 @@ fn decode_entry(index: usize, entry: &Value) -> Result<Owner, String> {
         other => {
             return Err(format!(
                 "invalid fieldsType {} in managed fields entry {index}",
-                golang::quote(other)
+                kube_schema::gotext::quote(other)
             ));
         }
     }

@@ -155,7 +155,7 @@ fn readable(value: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::Bool(b) => b.to_string(),
         Value::Number(n) => golang::number(n),
-        Value::String(s) => golang::quote(s),
+        Value::String(s) => kube_schema::gotext::quote(s),
         Value::Array(items) => format!("[{}]", items.iter().map(readable).collect::<Vec<_>>().join(",")),
         Value::Object(map) => map.iter().map(|(k, v)| format!("{k}={}", readable(v))).collect(),
     }

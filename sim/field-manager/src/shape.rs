@@ -171,7 +171,7 @@ fn keyed_element(schema: &Schema, items: Ty, keys: &[String], item: &Value) -> R
         fields.extend(value.map(|value| (key.as_str().into(), value)));
     }
     if fields.is_empty() && !keys.is_empty() {
-        let keys: Vec<_> = keys.iter().map(|k| crate::golang::quote(k)).collect();
+        let keys: Vec<_> = keys.iter().map(|k| kube_schema::gotext::quote(k)).collect();
         return Err(format!(
             "associative list with keys has an element that omits all key fields [{}] (and doesn't have default values for any key fields)",
             keys.join(" ")

@@ -20,7 +20,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use edges::{Body, HttpError};
+use edges::{Blocking, Body, HttpError};
 use http::{Request, Response};
 use tower::util::BoxCloneSyncService;
 
@@ -263,7 +263,7 @@ impl GitServer {
         let server = self.clone();
         BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
             let server = server.clone();
-            async move { server.serve(&request).await }
+            async move { server.serve(request, Blocking::Lockstep).await }
         }))
     }
 

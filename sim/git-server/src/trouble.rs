@@ -1,7 +1,7 @@
 //! What goes wrong with answers on request: they come late, or break off.
 
 use bytes::Bytes;
-use edges::{Body, Clock, HttpError};
+use edges::{Blocking, Body, Clock, HttpError};
 use futures::stream;
 use http::{Request, Response};
 use http_body::Frame;
@@ -33,13 +33,26 @@ impl GitServer {
         self.state().trouble.contains(&trouble)
     }
 
-    /// Answers one request as far as troubles let it.
-    pub(crate) async fn serve(&self, request: &Request<Bytes>) -> Result<Response<Body>, HttpError> {
+    /// Answers one request as far as troubles let it; `blocking` says where `git` may be waited for.
+    ///
+    /// # Errors
+    /// As [`GitServer::handle`].
+    pub async fn serve(
+        &self,
+        request: Request<Bytes>,
+        blocking: Blocking,
+    ) -> Result<Response<Body>, HttpError> {
         if self.has(Trouble::Slow) {
             // Waiting goes by tokio's timer on every clock, so it is virtual where time is.
             Clock::system().sleep(SLOW_ANSWER).await;
         }
-        let response = self.handle(request)?;
+        let response = match blocking {
+            Blocking::Lockstep => self.handle(&request)?,
+            Blocking::Threads => {
+                let server = self.clone();
+                blocking.run(move |_| server.handle(&request)).await?
+            }
+        };
         if !self.has(Trouble::Truncated) {
             return Ok(response);
         }

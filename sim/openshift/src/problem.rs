@@ -20,18 +20,11 @@ pub(crate) fn forbidden(path: &str, detail: impl Display) -> String {
 
 /// Several problems as one text: each said once, in the order in which they were found.
 pub(crate) fn aggregate(problems: &[String]) -> String {
-    let mut seen: Vec<&str> = Vec::new();
-    for problem in problems {
-        if !seen.contains(&problem.as_str()) {
-            seen.push(problem);
-        }
-    }
-    match seen.as_slice() {
+    if problems.is_empty() {
         // What Go prints for no error at all.
-        [] => "<nil>".to_owned(),
-        [one] => (*one).to_owned(),
-        all => format!("[{}]", all.join(", ")),
+        return "<nil>".to_owned();
     }
+    kube_schema::gotext::aggregate(problems)
 }
 
 #[cfg(test)]
@@ -39,9 +32,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_problem_has_no_brackets_and_none_is_said_twice() {
-        let [a, b] = ["a", "b"].map(str::to_owned);
-        assert_eq!(aggregate(&[a.clone(), a.clone()]), "a");
-        assert_eq!(aggregate(&[a.clone(), b, a]), "[a, b]");
+    fn no_problem_is_printed_as_go_prints_nil() {
+        assert_eq!(aggregate(&[]), "<nil>");
+        assert_eq!(aggregate(&["a".to_owned(), "a".to_owned()]), "a");
     }
 }

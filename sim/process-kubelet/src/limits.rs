@@ -10,5 +10,7 @@ pub(crate) const LINE: usize = 16 << 10;
 pub(crate) const PROBE_BODY: usize = 10 << 10;
 /// Bytes of one volume made of ConfigMaps and Secrets.
 pub(crate) const VOLUME: usize = 8 << 20;
+/// From one question for readiness to the next until the first that is answered well.
+pub(crate) const EAGER_PERIOD: Duration = Duration::from_millis(500);
 /// From one attempt to start a container to the next, while something it needs is missing.
 pub(crate) const CONFIG_RETRY: Duration = Duration::from_secs(1);

@@ -145,6 +145,29 @@ pub(crate) enum Finding {
 }
 
 impl Prober {
+    /// As [`Prober::watch`], but more often than the period says until it passes first, as the genuine kubelet does for
+    /// readiness.
+    pub(crate) async fn watch_eagerly(&self, probe: &Probe, mut tell: impl FnMut(Finding) -> bool) {
+        let eager = Probe {
+            period: limits::EAGER_PERIOD.min(probe.period),
+            ..probe.clone()
+        };
+        let mut goes_on = true;
+        self.watch(&eager, |finding| {
+            let passed = matches!(finding, Finding::Passed);
+            goes_on = tell(finding);
+            goes_on && !passed
+        })
+        .await;
+        if goes_on {
+            let settled = Probe {
+                delay: probe.period,
+                ..probe.clone()
+            };
+            self.watch(&settled, tell).await;
+        }
+    }
+
     /// Asks again and again, and tells each time, until the answer is no.
     pub(crate) async fn watch(&self, probe: &Probe, mut tell: impl FnMut(Finding) -> bool) {
         self.clock.sleep(probe.delay).await;

@@ -347,7 +347,7 @@ impl Watch<'_> {
         };
         self.set_ready(false);
         self.prober
-            .watch(probe, |finding| {
+            .watch_eagerly(probe, |finding| {
                 match finding {
                     Finding::Passed => self.set_ready(true),
                     Finding::Failed { text, counts } => {

@@ -1,7 +1,7 @@
 //! How Go writes values where its texts reach users: `%v`, `strconv.Quote`, `encoding/json`.
 
 use serde_json::{Number, Value};
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 fn text_write(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
@@ -105,11 +105,36 @@ fn quote_char(text: &mut String, character: char, delimiter: char) {
             text.push(character);
         }
         '\0'..' ' | '\u{7f}' => text_write(text, format_args!("\\x{:02x}", u32::from(character))),
-        // What Go does not count as printable.
-        '\u{80}'..='\u{a0}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}' => {
-            text_write(text, format_args!("\\u{:04x}", u32::from(character)));
-        }
-        _ => text.push(character),
+        _ if printable(character) => text.push(character),
+        '\u{0}'..='\u{ffff}' => text_write(text, format_args!("\\u{:04x}", u32::from(character))),
+        _ => text_write(text, format_args!("\\U{:08x}", u32::from(character))),
+    }
+}
+
+/// `strconv.IsPrint` beyond ASCII: neither a control, a format character, a space, nor of private use. Which code points
+/// are not assigned changes with Unicode and is not looked at.
+fn printable(character: char) -> bool {
+    let format = matches!(u32::from(character),
+        0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x890 | 0x891 | 0x8e2 | 0x180e | 0x200b..=0x200f
+        | 0x202a..=0x202e | 0x2060..=0x206f | 0xfeff | 0xfff9..=0xfffb | 0x110bd | 0x110cd | 0x13430..=0x1343f
+        | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0001 | 0xe0020..=0xe007f);
+    let private = matches!(u32::from(character), 0xe000..=0xf8ff | 0xf0000..);
+    // No character is left without a place in a plane's last two code points.
+    let none = u32::from(character) & 0xfffe == 0xfffe || matches!(u32::from(character), 0xfdd0..=0xfdef);
+    !(character.is_control() || character.is_whitespace() || format || private || none)
+}
+
+/// Several errors as one text, as Kubernetes' aggregates print them: each said once; brackets around more than one.
+pub fn aggregate<T: AsRef<str>>(texts: &[T]) -> String {
+    let mut known = BTreeSet::new();
+    let seen: Vec<&str> = texts
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|text| known.insert(*text))
+        .collect();
+    match seen.as_slice() {
+        [one] => (*one).to_owned(),
+        several => format!("[{}]", several.join(", ")),
     }
 }
 
@@ -147,6 +172,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[test]
+    fn one_error_has_no_brackets_and_none_is_said_twice() {
+        assert_eq!(aggregate(&["a", "a"]), "a");
+        assert_eq!(aggregate(&["a", "b", "a"]), "[a, b]");
+        assert_eq!(aggregate::<String>(&[]), "[]");
+    }
+
     // Vectors: Go 1.26 fmt, strconv and encoding/json.
     #[test]
     fn values_print_as_go_prints_them() {
@@ -158,6 +190,10 @@ mod tests {
         assert_eq!(number(&Number::from_f64(1e-7).unwrap()), "1e-7");
         assert_eq!(number(&Number::from_f64(1e21).unwrap()), "1e+21");
         assert_eq!(quote("a\"b\\\u{1}\u{7f}ü\u{feff}"), r#""a\"b\\\x01\x7fü\ufeff""#);
+        assert_eq!(
+            quote("\u{85}\u{a0}é\u{2060}\u{e000}\u{e0001}\u{1f600}"),
+            r#""\u0085\u00a0é\u2060\ue000\U000e0001😀""#
+        );
         assert_eq!(quote_byte(b'\''), r"'\''");
         assert_eq!(quote_byte(b'"'), "'\"'");
     }

@@ -26,6 +26,8 @@ pub use real::{Isolation, Real, RealConfig};
 
 /// The host name under which every world serves its Git repositories.
 pub const GIT_HOST: &str = "git.example.com";
+/// Where the cluster sees those repositories: `<this>/<repository>.git`.
+pub const GIT_URL: &str = "http://git.example.com";
 
 /// What a world starts from.
 #[derive(Clone)]

@@ -16,5 +16,7 @@ pub(crate) const SEND_BUFFER: usize = 256 * 1024;
 pub(crate) const CONNECTIONS: usize = 1000;
 /// Bytes of a request to the Git server.
 pub(crate) const GIT_BODY: usize = 64 << 20;
+/// How many times shorter than in virtual time the delays of faults are.
+pub(crate) const HASTE: u32 = 10;
 /// Time that requests under way have when the world ends.
 pub(crate) const FAREWELL: Duration = Duration::from_millis(500);

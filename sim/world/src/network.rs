@@ -13,6 +13,7 @@ use edges::{Body, HttpClient, HttpError, HttpService, Listener, Serving};
 use http::{Request, Response, Uri};
 use manifest::{labels::Selector, object};
 use serde_json::Value;
+use tokio::sync::watch;
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
 type Host = BoxCloneSyncService<Request<Bytes>, Response<Body>, HttpError>;
@@ -22,6 +23,8 @@ type Host = BoxCloneSyncService<Request<Bytes>, Response<Body>, HttpError>;
 pub struct Network {
     api: ApiServer,
     state: Arc<Mutex<State>>,
+    /// Whether nobody reaches a Service or a pod.
+    parted: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -30,8 +33,6 @@ struct State {
     /// Listeners of pods, by address and port.
     ports: BTreeMap<(String, u16), (u64, HttpService)>,
     opened: u64,
-    /// Nobody reaches a Service or a pod.
-    parted: bool,
 }
 
 impl Network {
@@ -39,6 +40,7 @@ impl Network {
         Self {
             api,
             state: Arc::default(),
+            parted: watch::Sender::new(false),
         }
     }
 
@@ -76,7 +78,16 @@ impl Network {
 
     /// Parts the pods from each other, or joins them again; names outside the cluster stay reachable.
     pub fn part(&self, parted: bool) {
-        self.lock().parted = parted;
+        self.parted.send_replace(parted);
+    }
+
+    pub(crate) fn is_parted(&self) -> bool {
+        *self.parted.borrow()
+    }
+
+    /// Tells when the pods are parted or joined.
+    pub(crate) fn partings(&self) -> watch::Receiver<bool> {
+        self.parted.subscribe()
     }
 
     /// The ports of the pod with this address.
@@ -110,7 +121,7 @@ impl Network {
         if let Some(service) = outside {
             return service.oneshot(request).await;
         }
-        if self.lock().parted {
+        if self.is_parted() {
             return Err(HttpError::Refused);
         }
         let (ip, port) = match host

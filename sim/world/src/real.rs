@@ -26,7 +26,7 @@ use git_server::GitServer;
 use kubelet::{Launcher, POD_NETWORK};
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::{Config, World, bootstrap};
+use crate::{Config, World, bootstrap, limits};
 use git::Side;
 pub use pods::Isolation;
 use pods::Pods;
@@ -118,6 +118,7 @@ impl Real {
         };
         let mut world = World::start_at(&sim, Clock::system(), Some(&identity.ca))?;
         world.api.register_token(&token, User::admin());
+        world.api.faults().hurry(limits::HASTE);
         let (end, ends) = watch::channel(false);
         let mut doors = JoinSet::new();
         let mut pods = if config.images.is_empty() {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use apiserver::{ApiServer, User, kinds};
 use kubelet::{Launcher, Pod, Process};
 use manifest::object;
-use serde_json::Value;
+use serde_json::{Value, json};
 use world::Gate;
 
 use crate::verdict::Miss;
 
 /// Starts pods of the extension's image as its components, with what really stands in the pod.
-pub(in crate::target) fn launcher(gate: Gate) -> Launcher {
+pub(crate) fn launcher(gate: Gate) -> Launcher {
     Arc::new(move |pod: &Pod| -> Option<Process> {
         if pod.image != extension::IMAGE {
             return None;
@@ -40,26 +40,45 @@ pub(in crate::target) fn launcher(gate: Gate) -> Launcher {
     })
 }
 
-/// Creates every object of an installation.
-pub(in crate::target) fn install(api: &ApiServer) -> Result<(), Miss> {
+/// Creates every object of an installation; on OpenShift also what a cluster administrator grants first, since the
+/// extension's pods have an `fsGroup` of their own.
+pub(in crate::target) fn install(api: &ApiServer, openshift: bool) -> Result<(), Miss> {
     for manifest in extension::manifests() {
-        let (code, answer) = api.call(
-            &User::admin(),
-            "POST",
-            &path(&manifest)?,
-            "application/json",
-            Some(&manifest),
-        );
-        if code >= 300 {
-            let what = format!("{}/{}", object::kind(&manifest), object::name(&manifest));
-            let message = format!(
-                "{what} was refused: {}",
-                answer["message"].as_str().unwrap_or_default()
-            );
-            return Err(Miss::failed("target.install", message));
+        let namespace = (object::kind(&manifest) == "Namespace").then(|| object::name(&manifest).to_owned());
+        create(api, &manifest)?;
+        if let Some(namespace) = namespace.filter(|_| openshift) {
+            create(api, &grant(&namespace))?;
         }
     }
     Ok(())
+}
+
+/// What `oc adm policy add-scc-to-group nonroot-v2 system:serviceaccounts:NAMESPACE` does.
+fn grant(namespace: &str) -> Value {
+    let role = "system:openshift:scc:nonroot-v2";
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": {"name": role, "namespace": namespace},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{
+            "apiGroup": "rbac.authorization.k8s.io", "kind": "Group",
+            "name": format!("system:serviceaccounts:{namespace}"),
+        }],
+    })
+}
+
+fn create(api: &ApiServer, manifest: &Value) -> Result<(), Miss> {
+    let path = path(manifest)?;
+    let (code, answer) = api.call(&User::admin(), "POST", &path, "application/json", Some(manifest));
+    if code < 300 {
+        return Ok(());
+    }
+    let what = format!("{}/{}", object::kind(manifest), object::name(manifest));
+    let said = answer["message"].as_str().unwrap_or_default();
+    Err(Miss::failed(
+        "target.install",
+        format!("{what} was refused: {said}"),
+    ))
 }
 
 /// Where objects of a manifest's kind are created.

@@ -1,7 +1,11 @@
 //! Nobody grants more than they have: the checks on writes to roles and bindings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
 
+use kube_schema::gotext::{aggregate, quote};
 use serde_json::{Value, json};
 
 use super::rbac::{self, Action, MASTERS, strings};
@@ -9,7 +13,7 @@ use crate::{
     call::Call,
     core::Core,
     failure::{Failure, Outcome},
-    gojson::quote,
+    limits,
     user::User,
 };
 
@@ -114,9 +118,27 @@ fn collector_only(object: &Value, old: &Value) -> bool {
 /// Whether the user holds all of `rules` in the namespace; if not, the text that lists what is missing.
 fn confirm(core: &Core, user: &User, namespace: &str, rules: &[Value]) -> Result<(), String> {
     let mut own: Vec<Value> = Vec::new();
-    let unresolved = rbac::each_grant(core, user, namespace, &mut |grant| own.push(grant.rule.clone()));
-    let missing: Vec<Atom> = rules
+    let unresolved = rbac::each_grant(core, user, namespace, &mut |grant| {
+        own.push(grant.rule.clone());
+        ControlFlow::Continue(())
+    });
+    // What one rule holds as a whole need not be taken apart.
+    let open: Vec<&Value> = rules
         .iter()
+        .filter(|rule| !own.iter().any(|held| covers_whole(held, rule)))
+        .collect();
+    let parts = open
+        .iter()
+        .fold(0_usize, |sum, rule| sum.saturating_add(count(rule)));
+    if parts > limits::PERMISSIONS {
+        // DIFFERENCE: the genuine server has no bound but the size of a body.
+        return Err(format!(
+            "the rules grant {parts} permissions, at most {} can be compared with those of the user",
+            limits::PERMISSIONS
+        ));
+    }
+    let missing: Vec<Atom> = open
+        .into_iter()
         .flat_map(atoms)
         .filter(|atom| !own.iter().any(|rule| atom.covered_by(rule)))
         .collect();
@@ -131,16 +153,9 @@ fn confirm(core: &Core, user: &User, namespace: &str, rules: &[Value]) -> Result
         compact(&missing).join("\n")
     );
     if !unresolved.is_empty() {
-        text.push_str(&format!("; resolution errors: [{}]", resolution(&unresolved)));
+        text.push_str(&format!("; resolution errors: [{}]", aggregate(&unresolved)));
     }
     Err(text)
-}
-
-fn resolution(unresolved: &[String]) -> String {
-    match unresolved {
-        [one] => one.clone(),
-        several => format!("[{}]", several.join(", ")),
-    }
 }
 
 /// The smallest part of a rule: one verb on one resource or path.
@@ -158,6 +173,35 @@ enum On {
         name: Option<String>,
     },
     Path(String),
+}
+
+/// Into how many parts a rule falls.
+fn count(rule: &Value) -> usize {
+    let size = |key: &str| strings(rule, key).count();
+    let resources = [size("resources"), size("verbs"), size("resourceNames").max(1)]
+        .into_iter()
+        .fold(size("apiGroups"), usize::saturating_mul);
+    resources.saturating_add(size("nonResourceURLs").saturating_mul(size("verbs")))
+}
+
+/// Whether one rule holds every part of another.
+fn covers_whole(own: &Value, rule: &Value) -> bool {
+    let any = |key: &str, wanted: &str| strings(own, key).any(|held| held == "*" || held == wanted);
+    let names = || {
+        let named = strings(rule, "resourceNames").next().is_some();
+        strings(own, "resourceNames").next().is_none()
+            || named
+                && strings(rule, "resourceNames")
+                    .all(|name| strings(own, "resourceNames").any(|held| held == name))
+    };
+    let resources = strings(rule, "resources").next().is_none()
+        || strings(rule, "apiGroups").all(|group| any("apiGroups", group))
+            && strings(rule, "resources").all(|resource| resource_covered(own, resource))
+            && names();
+    strings(rule, "verbs").all(|verb| any("verbs", verb))
+        && resources
+        && strings(rule, "nonResourceURLs")
+            .all(|path| strings(own, "nonResourceURLs").any(|held| rbac::path_covers(held, path)))
 }
 
 /// A rule taken apart, in its order.
@@ -264,7 +308,10 @@ fn compact(missing: &[Atom]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use edges::Seed;
+
     use super::*;
+    use crate::controllers::Controllers;
 
     #[test]
     fn a_rule_covers_its_parts_only() {
@@ -282,6 +329,38 @@ mod tests {
         assert!(!covered(
             json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["*"], "resourceNames": ["a"]})
         ));
+    }
+
+    #[test]
+    fn a_rule_that_falls_into_too_many_parts_is_refused() {
+        let many: Vec<String> = (0..1_000).map(|number| format!("x{number}")).collect();
+        let rule = json!({"apiGroups": many, "resources": many, "verbs": many, "resourceNames": many});
+        let core = Core::new("1.36", Controllers::None, Seed(1).derive("test").rng());
+        let text = confirm(&core, &User::anonymous(), "", &[rule]).unwrap_err();
+        assert_eq!(
+            text,
+            "the rules grant 1000000000000 permissions, at most 100000 can be compared with those of the user"
+        );
+    }
+
+    #[test]
+    fn a_rule_is_held_as_a_whole_or_in_parts() {
+        let own = json!({"apiGroups": ["*"], "resources": ["pods", "*/log"], "verbs": ["get", "list"]});
+        let whole = |rule: Value| covers_whole(&own, &rule);
+        assert!(whole(
+            json!({"apiGroups": ["", "apps"], "resources": ["pods", "pods/log"], "verbs": ["list"], "resourceNames": ["a"]})
+        ));
+        assert!(!whole(
+            json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "watch"]})
+        ));
+        assert!(!whole(json!({"nonResourceURLs": ["/a"], "verbs": ["get"]})));
+        let named =
+            json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["get"], "resourceNames": ["a"]});
+        assert!(!covers_whole(
+            &named,
+            &json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]})
+        ));
+        assert!(covers_whole(&named, &named));
     }
 
     #[test]

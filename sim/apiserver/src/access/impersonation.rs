@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use kube_schema::gotext::quote;
+
 use super::{
     Attributes, place,
     rbac::{Action, Verdict, judge},
@@ -14,7 +16,6 @@ use super::{
 use crate::{
     core::Core,
     failure::{Failure, Outcome},
-    gojson::quote,
     request::{Incoming, unescape},
     user::{self, User},
 };

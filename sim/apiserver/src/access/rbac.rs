@@ -1,12 +1,12 @@
 //! Role based access: bindings, roles and their rules.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
+use kube_schema::gotext::{aggregate, quote};
 use serde_json::Value;
 
 use crate::{
     core::Core,
-    gojson::quote,
     store::{Key, in_namespace},
     user::{self, User},
 };
@@ -22,7 +22,7 @@ pub(crate) struct Action<'a> {
     pub(crate) name: &'a str,
 }
 
-/// What the rules say, and why.
+/// What the rules say, and maybe why.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Verdict {
     pub(crate) allowed: bool,
@@ -52,14 +52,28 @@ pub(crate) fn allowed(core: &Core, user: &User, action: &Action<'_>) -> bool {
 
 /// What the rules say about an action.
 pub(crate) fn judge(core: &Core, user: &User, action: &Action<'_>) -> Verdict {
-    decide(core, user, action.namespace, &|rule| covers(rule, action))
+    decide(core, user, action.namespace, &mut |grant| {
+        covers(grant.rule, action)
+    })
+}
+
+/// The same, where an allowance says its reason too.
+pub(crate) fn explain(core: &Core, user: &User, action: &Action<'_>) -> Verdict {
+    explained(core, user, action.namespace, &|rule| covers(rule, action))
 }
 
 /// What the rules say about a path that is no resource.
 pub(crate) fn judge_path(core: &Core, user: &User, verb: &str, path: &str) -> Verdict {
-    decide(core, user, "", &|rule| {
-        has(rule, "verbs", verb) && strings(rule, "nonResourceURLs").any(|own| path_covers(own, path))
-    })
+    decide(core, user, "", &mut |grant| opens(grant.rule, verb, path))
+}
+
+/// The same, where an allowance says its reason too.
+pub(crate) fn explain_path(core: &Core, user: &User, verb: &str, path: &str) -> Verdict {
+    explained(core, user, "", &|rule| opens(rule, verb, path))
+}
+
+fn opens(rule: &Value, verb: &str, path: &str) -> bool {
+    has(rule, "verbs", verb) && strings(rule, "nonResourceURLs").any(|own| path_covers(own, path))
 }
 
 /// Whether a path of a rule, maybe with a `*` at its end, is or covers another.
@@ -70,29 +84,45 @@ pub(crate) fn path_covers(own: &str, path: &str) -> bool {
             .is_some_and(|prefix| path.starts_with(prefix))
 }
 
-fn decide(core: &Core, user: &User, namespace: &str, applies: &dyn Fn(&Value) -> bool) -> Verdict {
+/// The verdict with the reason of an allowance.
+fn explained(core: &Core, user: &User, namespace: &str, applies: &dyn Fn(&Value) -> bool) -> Verdict {
+    let mut reason = String::new();
+    let mut verdict = decide(core, user, namespace, &mut |grant| {
+        let found = applies(grant.rule);
+        if found {
+            reason = format!("RBAC: allowed by {}", describe(grant));
+        }
+        found
+    });
+    if verdict.allowed {
+        verdict.reason = reason;
+    }
+    verdict
+}
+
+/// Looks for a rule that applies, no further than the first; only a refusal says its reason.
+fn decide(core: &Core, user: &User, namespace: &str, applies: &mut dyn FnMut(&Grant<'_>) -> bool) -> Verdict {
     if user.in_group(MASTERS) {
         return Verdict {
             allowed: true,
             reason: String::new(),
         };
     }
-    let mut found = None;
+    let mut allowed = false;
     let missing = each_grant(core, user, namespace, &mut |grant| {
-        if found.is_none() && applies(grant.rule) {
-            found = Some(format!("RBAC: allowed by {}", describe(&grant)));
+        allowed = applies(&grant);
+        if allowed {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
     });
-    let reason = match (&found, missing.as_slice()) {
-        (Some(reason), _) => reason.clone(),
-        (None, []) => String::new(),
-        (None, [one]) => format!("RBAC: {one}"),
-        (None, several) => format!("RBAC: [{}]", several.join(", ")),
+    let reason = if allowed || missing.is_empty() {
+        String::new()
+    } else {
+        format!("RBAC: {}", aggregate(&missing))
     };
-    Verdict {
-        allowed: found.is_some(),
-        reason,
-    }
+    Verdict { allowed, reason }
 }
 
 fn describe(grant: &Grant<'_>) -> String {
@@ -126,26 +156,31 @@ fn describe(grant: &Grant<'_>) -> String {
     )
 }
 
-/// Visits every rule that applies to the user in a namespace, cluster-wide ones included; the answer names the roles
-/// that bindings speak of and nobody has made.
+/// Visits every rule that applies to the user in a namespace, cluster-wide ones included, until it is told to stop; the
+/// answer names the roles that bindings speak of and nobody has made.
 pub(crate) fn each_grant(
     core: &Core,
     user: &User,
     namespace: &str,
-    visit: &mut dyn FnMut(Grant<'_>),
+    visit: &mut dyn FnMut(Grant<'_>) -> ControlFlow<()>,
 ) -> Vec<String> {
     let mut missing = Vec::new();
+    let account = user::parse_service_account(&user.name);
     for binding in core.table(CLUSTER_BINDINGS).values() {
-        if let Some(subject) = subject(binding, user, "") {
-            grants(core, binding, subject, "", visit, &mut missing);
+        if let Some(subject) = subject(binding, user, account, "")
+            && grants(core, binding, subject, "", visit, &mut missing).is_break()
+        {
+            return missing;
         }
     }
     if namespace.is_empty() {
         return missing;
     }
     for (_, binding) in in_namespace(&core.table(BINDINGS), namespace) {
-        if let Some(subject) = subject(binding, user, namespace) {
-            grants(core, binding, subject, namespace, visit, &mut missing);
+        if let Some(subject) = subject(binding, user, account, namespace)
+            && grants(core, binding, subject, namespace, visit, &mut missing).is_break()
+        {
+            return missing;
         }
     }
     missing
@@ -156,21 +191,22 @@ fn grants(
     binding: &Arc<Value>,
     subject: &Value,
     namespace: &str,
-    visit: &mut dyn FnMut(Grant<'_>),
+    visit: &mut dyn FnMut(Grant<'_>) -> ControlFlow<()>,
     missing: &mut Vec<String>,
-) {
+) -> ControlFlow<()> {
     let reference = binding.get("roleRef").unwrap_or(&Value::Null);
     match referenced(core, reference, namespace) {
-        Ok(role) => {
-            for rule in rules(&role) {
-                visit(Grant {
-                    rule,
-                    binding,
-                    subject,
-                });
-            }
+        Ok(role) => rules(&role).try_for_each(|rule| {
+            visit(Grant {
+                rule,
+                binding,
+                subject,
+            })
+        }),
+        Err(text) => {
+            missing.push(text);
+            ControlFlow::Continue(())
         }
-        Err(text) => missing.push(text),
     }
 }
 
@@ -192,14 +228,19 @@ pub(crate) fn rules(role: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// The subject of a binding that the user is.
-fn subject<'a>(binding: &'a Value, user: &User, namespace: &str) -> Option<&'a Value> {
+fn subject<'a>(
+    binding: &'a Value,
+    user: &User,
+    account: Option<(&str, &str)>,
+    namespace: &str,
+) -> Option<&'a Value> {
     let subjects = binding.get("subjects").and_then(Value::as_array);
     subjects.into_iter().flatten().find(|subject| {
         let text = |key: &str| subject.get(key).and_then(Value::as_str).unwrap_or_default();
         match text("kind") {
             "User" => text("name") == user.name,
             "Group" => user.in_group(text("name")),
-            "ServiceAccount" => user::parse_service_account(&user.name).is_some_and(|(own, name)| {
+            "ServiceAccount" => account.is_some_and(|(own, name)| {
                 let asked = text("namespace");
                 name == text("name") && own == if asked.is_empty() { namespace } else { asked }
             }),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kube_schema::gotext::aggregate;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -112,7 +113,7 @@ impl Call<'_> {
     fn judge(&self, user: &User, object: &Value) -> Verdict {
         if let Some(path) = object.pointer("/spec/nonResourceAttributes") {
             let (verb, path) = (text(path, "/verb"), text(path, "/path"));
-            return rbac::judge_path(self.core, user, &verb, &path);
+            return rbac::explain_path(self.core, user, &verb, &path);
         }
         let part = |key: &str| text(object, &format!("/spec/resourceAttributes/{key}"));
         let action = Action {
@@ -123,7 +124,7 @@ impl Call<'_> {
             namespace: &part("namespace"),
             name: &part("name"),
         };
-        rbac::judge(self.core, user, &action)
+        rbac::explain(self.core, user, &action)
     }
 }
 
@@ -298,9 +299,5 @@ fn selector_problem(object: &Value) -> Option<String> {
         };
         problems.push(format!("{SPEC}.{name} {partially}ignored due to parse error"));
     }
-    match problems.as_slice() {
-        [] => None,
-        [one] => Some(one.clone()),
-        several => Some(format!("[{}]", several.join(", "))),
-    }
+    (!problems.is_empty()).then(|| aggregate(&problems))
 }

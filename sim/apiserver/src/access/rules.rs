@@ -1,5 +1,8 @@
 //! The rules of a user as SelfSubjectRulesReview lists them.
 
+use std::ops::ControlFlow;
+
+use kube_schema::gotext::aggregate;
 use serde_json::{Map, Value, json};
 
 use super::rbac;
@@ -23,14 +26,11 @@ pub(super) fn listed(core: &Core, user: &User, namespace: &str) -> Value {
         if rbac::strings(grant.rule, "nonResourceURLs").next().is_some() {
             paths.push(pick(&["verbs", "nonResourceURLs"]));
         }
+        ControlFlow::Continue(())
     });
     let mut status = json!({"resourceRules": resources, "nonResourceRules": paths, "incomplete": false});
     if !missing.is_empty() {
-        let text = match missing.as_slice() {
-            [one] => one.clone(),
-            several => format!("[{}]", several.join(", ")),
-        };
-        status["evaluationError"] = text.into();
+        status["evaluationError"] = aggregate(&missing).into();
     }
     status
 }

@@ -135,7 +135,10 @@ pub(crate) fn user(
         .collect();
     if common.is_empty() {
         let list = |values: &[String]| {
-            let quoted: Vec<String> = values.iter().map(|value| crate::gojson::quote(value)).collect();
+            let quoted: Vec<String> = values
+                .iter()
+                .map(|value| kube_schema::gotext::quote(value))
+                .collect();
             format!("[{}]", quoted.join(" "))
         };
         return Err(format!(

@@ -108,7 +108,7 @@ fn resizes(call: &Call<'_>, claim: &Value, old: &Value) -> Outcome<()> {
 
 /// A pod takes over what its RuntimeClass says about overhead, nodes and tolerations.
 pub(super) fn runtime(call: &Call<'_>, pod: &mut Value) -> Outcome<()> {
-    let name = super::shown_name(pod);
+    let name = super::shown_name(call, pod);
     let asked = pod
         .pointer("/spec/runtimeClassName")
         .and_then(Value::as_str)

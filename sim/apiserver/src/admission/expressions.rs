@@ -1,19 +1,88 @@
 //! CEL in admission: what expressions may speak of, and how they are evaluated.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use kube_cel::{Environment, Fault, Key, Type, Value as Cel};
+use kube_cel::{Environment, Fault, Key, Program, Type, Value as Cel};
+use kube_schema::gotext::aggregate;
 use serde_json::{Value, json};
 
 use super::matching::{self, Write};
-use crate::call::Call;
+use crate::{call::Call, limits};
+
+/// What expressions may speak of.
+const NAMES: [&str; 6] = [
+    "object",
+    "oldObject",
+    "request",
+    "params",
+    "namespaceObject",
+    "variables",
+];
+
+/// Expressions that were compiled before, or why they cannot be.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Programs(Arc<Mutex<BTreeMap<String, Result<Program, String>>>>);
+
+impl Programs {
+    fn get(&self, expression: &str) -> Result<Program, String> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = known.get(expression) {
+            return program.clone();
+        }
+        let environment = NAMES.iter().fold(Environment::new(), |environment, name| {
+            environment.with(name, Type::Dyn)
+        });
+        let program = environment.compile(expression);
+        if known.len() >= limits::PROGRAMS {
+            known.clear();
+        }
+        known.insert(expression.to_owned(), program.clone());
+        program
+    }
+}
+
+/// Why an expression has no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// What the compiler or the evaluator says.
+    Error(String),
+    /// The expressions before it, or it, spent what all of them may cost.
+    Spent,
+}
+
+impl Trouble {
+    /// What is told of an expression that could not be evaluated.
+    pub(super) fn about(self, expression: &str) -> String {
+        match self {
+            Self::Error(text) => format!("expression '{expression}' resulted in error: {text}"),
+            Self::Spent => self.text(),
+        }
+    }
+
+    pub(super) fn text(self) -> String {
+        match self {
+            Self::Error(text) => text,
+            Self::Spent => {
+                "validation failed due to running out of cost budget, no further validation rules will be run"
+                    .to_owned()
+            }
+        }
+    }
+}
 
 /// What expressions of one write are evaluated over.
 pub(super) struct Scope {
+    programs: Programs,
     values: Vec<(&'static str, Cel)>,
     variables: BTreeMap<Key, Cel>,
     /// What went wrong with a variable, by its name.
     failed: BTreeMap<String, String>,
+    /// What the expressions may still cost.
+    budget: Cell<u64>,
 }
 
 impl Scope {
@@ -25,6 +94,7 @@ impl Scope {
             Cel::Null
         };
         Self {
+            programs: call.core.programs.clone(),
             values: vec![
                 ("object", whole(write.object)),
                 ("oldObject", whole(write.old)),
@@ -34,6 +104,7 @@ impl Scope {
             ],
             variables: BTreeMap::new(),
             failed: BTreeMap::new(),
+            budget: Cell::new(limits::RULES),
         }
     }
 
@@ -43,8 +114,9 @@ impl Scope {
         }
     }
 
-    /// Computes the variables of a policy, each from those before it.
+    /// Computes the variables of a policy, each from those before it, and gives its expressions their budget.
     pub(super) fn define(&mut self, variables: Option<&Value>) {
+        self.budget.set(limits::RULES);
         self.variables.clear();
         self.failed.clear();
         for variable in variables.and_then(Value::as_array).into_iter().flatten() {
@@ -54,25 +126,33 @@ impl Scope {
                 Ok(value) => {
                     self.variables.insert(Key::String(name.into()), value);
                 }
-                Err(error) => {
-                    self.failed.insert(name.to_owned(), error);
+                Err(trouble) => {
+                    self.failed.insert(name.to_owned(), trouble.text());
                 }
             }
         }
     }
 
-    fn run(&self, expression: &str) -> Result<Cel, String> {
-        let names = self.values.iter().map(|(name, _)| *name).chain(["variables"]);
-        let environment = names.fold(Environment::new(), |environment, name| {
-            environment.with(name, Type::Dyn)
-        });
-        let program = environment.compile(expression)?;
-        let mut values: Vec<(&str, Cel)> = self.values.clone();
-        values.push(("variables", Cel::Map(Arc::new(self.variables.clone()))));
-        let (outcome, _) = program.evaluate(&values, kube_cel::PER_CALL);
-        outcome.map_err(|fault| match fault {
-            Fault::Error(text) => self.explain(text),
-            Fault::Budget => "operation cancelled: actual cost limit exceeded".to_owned(),
+    fn run(&self, expression: &str) -> Result<Cel, Trouble> {
+        let program = self.programs.get(expression).map_err(Trouble::Error)?;
+        let lookup = |name: &str| {
+            if name == "variables" {
+                return Some(Ok(Cel::Map(Arc::new(self.variables.clone()))));
+            }
+            let found = self.values.iter().find(|(own, _)| *own == name);
+            found.map(|(_, value)| Ok(value.clone()))
+        };
+        let (outcome, cost) = program.evaluate_with(&lookup, kube_cel::PER_CALL);
+        let Some(left) = self.budget.get().checked_sub(cost) else {
+            self.budget.set(0);
+            return Err(Trouble::Spent);
+        };
+        self.budget.set(left);
+        outcome.map_err(|fault| {
+            Trouble::Error(match fault {
+                Fault::Error(text) => self.explain(text),
+                Fault::Budget => "operation cancelled: actual cost limit exceeded".to_owned(),
+            })
         })
     }
 
@@ -86,13 +166,13 @@ impl Scope {
     }
 
     /// The truth of an expression; the error is the evaluator's.
-    pub(super) fn holds(&self, expression: &str) -> Result<bool, String> {
+    pub(super) fn holds(&self, expression: &str) -> Result<bool, Trouble> {
         match self.run(expression)? {
             Cel::Bool(value) => Ok(value),
-            other => Err(format!(
+            other => Err(Trouble::Error(format!(
                 "cel expression evaluated to {}, not to a bool",
                 other.type_name()
-            )),
+            ))),
         }
     }
 
@@ -106,7 +186,9 @@ impl Scope {
 
     /// What an expression yields, as JSON.
     pub(super) fn value(&self, expression: &str) -> Result<Value, String> {
-        self.run(expression).map(|value| json_of(&value))
+        self.run(expression)
+            .map(|value| json_of(&value))
+            .map_err(Trouble::text)
     }
 }
 
@@ -165,18 +247,58 @@ pub(super) fn request(call: &Call<'_>, write: Write<'_>) -> Value {
 
 /// Whether all match conditions hold; an error that no false condition outweighs is told.
 pub(super) fn conditions(scope: &Scope, conditions: Option<&Value>) -> Result<bool, String> {
+    scope.budget.set(limits::MATCH_CONDITIONS);
     let mut errors = Vec::new();
     for condition in conditions.and_then(Value::as_array).into_iter().flatten() {
         let expression = condition["expression"].as_str().unwrap_or_default();
         match scope.holds(expression) {
             Ok(true) => {}
             Ok(false) => return Ok(false),
-            Err(error) => errors.push(format!("expression '{expression}' resulted in error: {error}")),
+            Err(Trouble::Spent) => return Err(Trouble::Spent.text()),
+            Err(trouble) => errors.push(trouble.about(expression)),
         }
     }
-    match errors.as_slice() {
-        [] => Ok(true),
-        [one] => Err(one.clone()),
-        all => Err(format!("[{}]", all.join(", "))),
+    if errors.is_empty() {
+        return Ok(true);
+    }
+    Err(aggregate(&errors))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(object: &Value) -> Scope {
+        Scope {
+            programs: Programs::default(),
+            values: vec![("object", Cel::dynamic(object))],
+            variables: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            budget: Cell::new(limits::RULES),
+        }
+    }
+
+    #[test]
+    fn all_expressions_of_a_policy_share_one_budget() {
+        let numbers: Vec<u32> = (0..300).collect();
+        let scope = scope(&json!(numbers));
+        let dear = "object.all(x, object.all(y, x + y >= 0))";
+        assert_eq!(scope.holds(dear), Ok(true));
+        let outcome = (0..100)
+            .map(|_| scope.holds(dear))
+            .find(|outcome| *outcome != Ok(true));
+        assert_eq!(outcome, Some(Err(Trouble::Spent)));
+        assert_eq!(scope.holds("true"), Ok(true));
+        assert_eq!(scope.holds("size(object) > 1"), Err(Trouble::Spent));
+    }
+
+    #[test]
+    fn an_expression_is_compiled_once() {
+        let scope = scope(&json!(1));
+        for _ in 0..3 {
+            assert_eq!(scope.holds("object == 1"), Ok(true));
+            assert!(scope.holds("object ==").is_err());
+        }
+        assert_eq!(scope.programs.0.lock().unwrap().len(), 2);
     }
 }

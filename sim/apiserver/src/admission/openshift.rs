@@ -28,7 +28,7 @@ pub(super) fn mutate(call: &Call<'_>, object: &mut Value, old: Option<&Value>) -
         return Ok(());
     }
     let found = with_request(call, |request| openshift::admit(request, object, old));
-    found.map_err(|detail| call.forbidden(&super::shown_name(object), &detail))
+    found.map_err(|detail| call.forbidden(&super::shown_name(call, object), &detail))
 }
 
 pub(super) fn validate(call: &Call<'_>, object: &Value, old: Option<&Value>) -> Outcome<()> {

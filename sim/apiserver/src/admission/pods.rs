@@ -88,7 +88,7 @@ fn account(call: &mut Call<'_>, pod: &mut Value) -> Outcome<()> {
     else {
         let detail =
             format!("error looking up service account {namespace}/{name}: serviceaccount {name:?} not found");
-        return Err(call.forbidden(&super::shown_name(pod), &detail));
+        return Err(call.forbidden(&super::shown_name(call, pod), &detail));
     };
     let secrets = account
         .get("imagePullSecrets")
@@ -196,7 +196,7 @@ fn priority(call: &Call<'_>, pod: &mut Value) -> Outcome<()> {
         ("system-cluster-critical", 2_000_000_000),
         ("system-node-critical", 2_000_001_000),
     ];
-    let name = super::shown_name(pod);
+    let name = super::shown_name(call, pod);
     let spec = manifest::object::map_at(pod, &["spec"]);
     let class = spec
         .get("priorityClassName")

@@ -6,7 +6,7 @@ use manifest::labels::Selector;
 use serde_json::Value;
 
 use super::{
-    expressions::{self, Scope},
+    expressions::{self, Scope, Trouble},
     matching::{self, Write},
 };
 use crate::{
@@ -122,14 +122,19 @@ impl Bound<'_> {
                 }
             }
             scope.define(spec.get("variables"));
+            let start = all.len();
             for validation in spec["validations"].as_array().into_iter().flatten() {
                 let expression = validation["expression"].as_str().unwrap_or_default();
                 match scope.holds(expression) {
                     Ok(true) => {}
                     Ok(false) => all.push(failed(&scope, validation)),
-                    Err(error) => all.extend(broken(format!(
-                        "expression '{expression}' resulted in error: {error}"
-                    ))),
+                    // What was found before it no longer counts.
+                    Err(Trouble::Spent) => {
+                        all.truncate(start);
+                        all.extend(broken(Trouble::Spent.text()));
+                        break;
+                    }
+                    Err(trouble) => all.extend(broken(trouble.about(expression))),
                 }
             }
         }

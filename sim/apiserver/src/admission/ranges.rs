@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kube_schema::gotext::aggregate;
 use manifest::quantity::Quantity;
 use serde_json::{Map, Value};
 
@@ -119,20 +120,11 @@ pub(super) fn validate(call: &Call<'_>, object: &Value, old: Option<&Value>) -> 
                 _ => {}
             }
         }
-        problems.dedup();
-        if let Some(text) = aggregate(&problems) {
-            return Err(call.forbidden(manifest::object::name(object), &text));
+        if !problems.is_empty() {
+            return Err(call.forbidden(manifest::object::name(object), &aggregate(&problems)));
         }
     }
     Ok(())
-}
-
-fn aggregate(problems: &[String]) -> Option<String> {
-    match problems {
-        [] => None,
-        [one] => Some(one.clone()),
-        all => Some(format!("[{}]", all.join(", "))),
-    }
 }
 
 struct Asked {

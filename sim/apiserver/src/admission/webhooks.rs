@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use kube_schema::gotext::quote;
 use manifest::labels::Selector;
 use serde_json::{Value, json};
 
@@ -12,11 +13,12 @@ use super::{
 };
 use crate::{
     call::Call,
+    core::Core,
     failure::{Failure, Outcome},
-    names,
+    limits, names,
     store::{Key, in_namespace},
     strategy,
-    webhooks::{WebhookCall, WebhookFault},
+    webhooks::{Question, Wanted, WebhookCall, WebhookFault},
 };
 
 const MUTATING: &str = "mutatingwebhookconfigurations.admissionregistration.k8s.io";
@@ -26,7 +28,7 @@ const VALIDATING: &str = "validatingwebhookconfigurations.admissionregistration.
 pub(super) fn mutate(call: &mut Call<'_>, object: &mut Value, old: Option<&Value>) -> Outcome<()> {
     for hook in hooks(call, MUTATING) {
         let write = Write::of(object, old);
-        if !matching::matches(call, &hook.hook, "rules", write) {
+        if !matching::matches(call, hook.own(), "rules", write) {
             continue;
         }
         if let Some(patch) = hook.ask(call, write)? {
@@ -48,62 +50,101 @@ pub(super) fn validate(call: &mut Call<'_>, write: Write<'_>) -> Outcome<()> {
     ask_all(call, VALIDATING, write)
 }
 
-fn ask_all(call: &mut Call<'_>, table: &str, write: Write<'_>) -> Outcome<()> {
+fn ask_all(call: &mut Call<'_>, table: &'static str, write: Write<'_>) -> Outcome<()> {
     for hook in hooks(call, table) {
-        if matching::matches(call, &hook.hook, "rules", write) {
+        if matching::matches(call, hook.own(), "rules", write) {
             hook.ask(call, write)?;
         }
     }
     Ok(())
 }
 
-/// A webhook and the configuration it stands in.
+/// A webhook: its place in the configuration it stands in.
 struct Hook {
-    configuration: String,
-    hook: Value,
+    table: &'static str,
+    configuration: Arc<Value>,
+    at: usize,
 }
 
-fn hooks(call: &Call<'_>, table: &str) -> Vec<Hook> {
-    let table = call.core.table(table);
-    if table.is_empty() || matching::exempt(call) {
+/// Whether there is any webhook.
+pub(crate) fn asks(core: &Core) -> bool {
+    !core.table(MUTATING).is_empty() || !core.table(VALIDATING).is_empty()
+}
+
+fn hooks(call: &Call<'_>, table: &'static str) -> Vec<Hook> {
+    let configurations = call.core.table(table);
+    if configurations.is_empty() || matching::exempt(call) {
         return Vec::new();
     }
-    let of = |configuration: &Arc<Value>| -> Vec<Hook> {
-        let name = manifest::object::name(configuration);
-        let hooks = configuration.get("webhooks").and_then(Value::as_array);
-        let each = hooks.into_iter().flatten().map(|hook| Hook {
-            configuration: name.to_owned(),
-            hook: hook.clone(),
-        });
-        each.collect()
+    let of = |configuration: &Arc<Value>| {
+        let count = list(configuration).len();
+        let configuration = Arc::clone(configuration);
+        (0..count).map(move |at| Hook {
+            table,
+            configuration: Arc::clone(&configuration),
+            at,
+        })
     };
-    table.values().flat_map(of).collect()
+    configurations.values().flat_map(of).collect()
+}
+
+/// The webhooks of a configuration.
+fn list(configuration: &Value) -> &[Value] {
+    configuration
+        .get("webhooks")
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 impl Hook {
+    fn own(&self) -> &Value {
+        list(&self.configuration).get(self.at).unwrap_or(&Value::Null)
+    }
+
     fn name(&self) -> &str {
-        self.hook["name"].as_str().unwrap_or_default()
+        self.own()["name"].as_str().unwrap_or_default()
+    }
+
+    /// What it is asked about this write.
+    fn question(&self, call: &Call<'_>, write: Write<'_>) -> Question {
+        let about = write.object.or(write.old).unwrap_or(&Value::Null);
+        let name = write.object.map_or_else(
+            || manifest::object::name(about).to_owned(),
+            |object| super::shown_name(call, object),
+        );
+        Question {
+            table: self.table,
+            configuration: manifest::object::name(&self.configuration).to_owned(),
+            hook: self.name().to_owned(),
+            operation: write.operation,
+            namespace: manifest::object::namespace(about).to_owned(),
+            name,
+            revision: write.old.map_or_else(String::new, |old| {
+                manifest::object::resource_version(old).to_owned()
+            }),
+        }
     }
 
     /// What the webhook says: nothing, a patch, or a refusal.
     fn ask(&self, call: &mut Call<'_>, write: Write<'_>) -> Outcome<Option<Value>> {
-        let ignores = self.hook["failurePolicy"] == "Ignore";
-        if self.hook.get("matchConditions").is_some() {
-            match expressions::conditions(&Scope::new(call, write), self.hook.get("matchConditions")) {
+        let own = self.own();
+        let ignores = own["failurePolicy"] == "Ignore";
+        if own.get("matchConditions").is_some() {
+            match expressions::conditions(&Scope::new(call, write), own.get("matchConditions")) {
                 Ok(true) => {}
                 Ok(false) => return Ok(None),
                 Err(_) if ignores => return Ok(None),
                 Err(error) => return Err(call.forbidden(write.name, &error)),
             }
         }
-        let harmless = matches!(self.hook["sideEffects"].as_str(), Some("None" | "NoneOnDryRun"));
+        let harmless = matches!(own["sideEffects"].as_str(), Some("None" | "NoneOnDryRun"));
         if call.dry_run && !harmless {
             return Err(Failure::bad_request(format!(
                 "admission webhook {:?} does not support dry run",
                 self.name()
             )));
         }
-        let place = Place::of(call, &self.hook);
+        let place = Place::of(call, own);
         let failed = |reason: String| {
             let text = format!("failed calling webhook {:?}: {reason}", self.name());
             if ignores {
@@ -117,41 +158,43 @@ impl Hook {
         if place.missing.is_some() || !call.core.attempt.waits || call.core.settling {
             return lost(place.missing.as_deref().unwrap_or(&place.refused));
         }
-        let question = format!(
-            "{} {} {} {}",
-            self.configuration,
-            self.name(),
-            write.operation,
-            write
-                .object
-                .map_or_else(|| write.name.to_owned(), super::shown_name)
-        );
-        let uid = call.core.uid();
-        let review = review(call, write, &uid);
-        let timeout = self.hook["timeoutSeconds"].as_u64().unwrap_or(10);
-        let answer = call.core.attempt.answer(&question, || WebhookCall {
-            url: place.url.clone(),
-            timeout: Duration::from_secs(timeout),
-            body: review.to_string().into(),
-        });
-        match answer {
-            // The request is given up here and comes again with the answer.
-            None => Err(Failure::internal("waiting for a webhook")),
-            Some(Err(WebhookFault::Refused)) => lost(&place.refused),
-            Some(Err(WebhookFault::Timeout)) => lost("context deadline exceeded"),
-            Some(Err(WebhookFault::Other(text))) => lost(&text),
-            Some(Ok((200, body))) => match read(&body) {
+        let question = self.question(call, write);
+        let Some(known) = call.core.attempt.known(&question).cloned() else {
+            return Err(self.want(call, write, question, place.url));
+        };
+        match &known.answer {
+            Err(WebhookFault::Refused) => lost(&place.refused),
+            Err(WebhookFault::Timeout) => lost("context deadline exceeded"),
+            Err(WebhookFault::Other(text)) => lost(text),
+            Ok((200, body)) => match read(body, &known.uid) {
                 Ok(response) => self.judge(call, &response),
                 Err(error) => failed(format!("received invalid webhook response: {error}")),
             },
-            Some(Ok((404, _))) => {
+            Ok((404, _)) => {
                 failed("failed to call webhook: the server could not find the requested resource".to_owned())
             }
-            Some(Ok((_, body))) => failed(format!(
+            Ok((_, body)) => failed(format!(
                 "failed to call webhook: an error on the server ({:?}) has prevented the request from succeeding",
-                String::from_utf8_lossy(&body)
+                String::from_utf8_lossy(body)
             )),
         }
+    }
+
+    /// Gives the request up here, so that it comes again with the answer.
+    fn want(&self, call: &mut Call<'_>, write: Write<'_>, question: Question, url: String) -> Box<Failure> {
+        if call.core.attempt.is_spent() {
+            let most = limits::WEBHOOK_CALLS;
+            return Failure::internal(format!("a request may wait for {most} calls of webhooks at most"));
+        }
+        let uid = call.core.uid();
+        let body = review(call, write, &uid).to_string().into();
+        let timeout = Duration::from_secs(self.own()["timeoutSeconds"].as_u64().unwrap_or(10));
+        call.core.attempt.want(Wanted {
+            question,
+            uid,
+            call: WebhookCall { url, timeout, body },
+        });
+        Failure::internal("waiting for a webhook")
     }
 
     fn judge(&self, call: &mut Call<'_>, response: &Value) -> Outcome<Option<Value>> {
@@ -214,11 +257,21 @@ fn review(call: &Call<'_>, write: Write<'_>, uid: &str) -> Value {
     json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request})
 }
 
-/// The `response` of an answer.
-///
-/// DIFFERENCE: the uid in it is not compared, as the question has another one in every attempt.
-fn read(body: &[u8]) -> Result<Value, String> {
+/// The `response` of an answer to the review with this uid.
+fn read(body: &[u8], uid: &str) -> Result<Value, String> {
     let review: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let response = review
+        .get("response")
+        .filter(|response| response.is_object())
+        .ok_or("webhook response was absent")?;
+    let answered = response["uid"].as_str().unwrap_or_default();
+    if answered != uid {
+        return Err(format!(
+            "expected response.uid={}, got {}",
+            quote(uid),
+            quote(answered)
+        ));
+    }
     let (version, kind) = (
         manifest::object::api_version(&review),
         manifest::object::kind(&review),
@@ -229,10 +282,7 @@ fn read(body: &[u8]) -> Result<Value, String> {
             "expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {group}/{version}, Kind={kind}"
         ));
     }
-    match review.get("response") {
-        Some(response) if response.is_object() => Ok(response.clone()),
-        _ => Err("webhook response was absent".to_owned()),
-    }
+    Ok(response.clone())
 }
 
 /// Where a webhook is.

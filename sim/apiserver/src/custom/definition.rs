@@ -77,7 +77,7 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 
 fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Cause {
     let shown = match value {
-        Value::String(text) => crate::gojson::quote(text),
+        Value::String(text) => kube_schema::gotext::quote(text),
         other => dump::json(other),
     };
     Cause::invalid(field, format!("Invalid value: {shown}: {detail}"))
@@ -88,10 +88,13 @@ fn invalid_text(field: impl Into<String>, value: &str, detail: &str) -> Cause {
 }
 
 fn unsupported(field: impl Into<String>, value: &str, allowed: &[&str]) -> Cause {
-    let shown: Vec<String> = allowed.iter().map(|own| crate::gojson::quote(own)).collect();
+    let shown: Vec<String> = allowed
+        .iter()
+        .map(|own| kube_schema::gotext::quote(own))
+        .collect();
     let message = format!(
         "Unsupported value: {}: supported values: {}",
-        crate::gojson::quote(value),
+        kube_schema::gotext::quote(value),
         shown.join(", ")
     );
     Cause::new("FieldValueNotSupported", field, message)
@@ -228,7 +231,7 @@ fn approval_of(definition: &Value) -> (Approval, String) {
     if annotation.starts_with("unapproved") {
         return (
             Approval::Bypassed,
-            format!("not approved: {}", crate::gojson::quote(annotation)),
+            format!("not approved: {}", kube_schema::gotext::quote(annotation)),
         );
     }
     let address = annotation.split_once("://").is_some_and(|(scheme, rest)| {

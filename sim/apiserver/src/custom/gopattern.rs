@@ -24,12 +24,8 @@ fn literal_braces(pattern: &str) -> String {
 }
 
 fn counts(rest: &str) -> bool {
-    rest.split_once('}').is_some_and(|(inside, _)| {
-        inside.starts_with(|letter: char| letter.is_ascii_digit())
-            && inside
-                .chars()
-                .all(|letter| letter.is_ascii_digit() || letter == ',')
-    })
+    let after = rest.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == ',');
+    rest.starts_with(|letter: char| letter.is_ascii_digit()) && after.starts_with('}')
 }
 
 /// A compiled pattern, unless it is invalid.
@@ -84,6 +80,13 @@ pub(super) fn problem(pattern: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn braces_are_read_once() {
+        let many = "{".repeat(1_000_000);
+        assert_eq!(literal_braces(&many).len(), 2_000_000);
+        assert_eq!(literal_braces("a{1,2}{x}{1"), "a{1,2}\\{x}\\{1");
+    }
 
     #[test]
     fn refusals_are_those_of_go() {

@@ -1,5 +1,7 @@
 //! Sets, keyed lists and embedded resources in custom objects.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::failure::Cause;
@@ -57,7 +59,7 @@ pub(super) fn embedded(schema: &Value, value: &Value, path: &str, causes: &mut V
                 Some(_) => continue,
             };
             let shown = match own {
-                Value::String(own) => crate::gojson::quote(own),
+                Value::String(own) => kube_schema::gotext::quote(own),
                 own => own.to_string(),
             };
             causes.push(Cause::invalid(
@@ -87,18 +89,20 @@ pub(super) fn unique(schema: &Value, value: &Value, path: &str, causes: &mut Vec
             _ => None,
         };
         if let Some(keys) = keys {
-            let identities: Vec<Value> = items.iter().map(|item| identity(item, &keys)).collect();
-            for (at, own) in identities.iter().enumerate() {
-                // A third equal item is reported only once more.
-                let before = identities[..at].iter().filter(|other| *other == own).count();
-                if before == 1 {
-                    let message = format!("Duplicate value: {own}");
+            let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+            for (at, item) in items.iter().enumerate() {
+                let own = identity(item, &keys);
+                let message = format!("Duplicate value: {own}");
+                let before = seen.entry(own).or_default();
+                // A third equal item is not reported again.
+                if *before == 1 {
                     causes.push(Cause::new(
                         "FieldValueDuplicate",
                         format!("{path}[{at}]"),
                         message,
                     ));
                 }
+                *before += 1;
             }
         }
     }
@@ -107,13 +111,54 @@ pub(super) fn unique(schema: &Value, value: &Value, path: &str, causes: &mut Vec
     });
 }
 
-fn identity(item: &Value, keys: &[&str]) -> Value {
+/// What tells an item from others, as it is shown.
+fn identity(item: &Value, keys: &[&str]) -> String {
     if keys.is_empty() {
-        return item.clone();
+        return item.to_string();
     }
     let members: Map<String, Value> = keys
         .iter()
         .filter_map(|key| Some(((*key).to_owned(), item.get(*key)?.clone())))
         .collect();
-    Value::Object(members)
+    Value::Object(members).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn doubles(schema: &Value, items: Value) -> Vec<String> {
+        let mut causes = Vec::new();
+        unique(schema, &items, "l", &mut causes);
+        causes
+            .iter()
+            .map(|cause| format!("{} {}", cause.field, cause.message))
+            .collect()
+    }
+
+    #[test]
+    fn doubles_are_found_by_value_or_by_keys() {
+        let set = json!({"x-kubernetes-list-type": "set"});
+        assert_eq!(
+            doubles(&set, json!(["a", "b", "a", "a", 1, "1"])),
+            ["l[2] Duplicate value: \"a\""]
+        );
+        let map = json!({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["n", "p"]});
+        assert_eq!(
+            doubles(
+                &map,
+                json!([{"n": "a", "v": 1}, {"n": "a", "p": 1}, {"n": "a", "v": 2}])
+            ),
+            ["l[2] Duplicate value: {\"n\":\"a\"}"]
+        );
+    }
+
+    #[test]
+    fn a_long_list_takes_no_longer_than_it_is() {
+        let set = json!({"x-kubernetes-list-type": "set"});
+        let items: Vec<String> = (0..200_000).map(|at| at.to_string()).collect();
+        assert!(doubles(&set, json!(items)).is_empty());
+    }
 }

@@ -243,14 +243,12 @@ impl Run {
                         (None, Some(inner)) => (&**inner, format!("{path}[{name}]")),
                         _ => continue,
                     };
-                    let of = |value: Option<&'_ Value>| value.and_then(|value| value.get(name)).cloned();
-                    let (old, before) = (of(pair.old), of(pair.before));
                     // Both are always converted to the version at hand.
                     let typed = node.root && ["apiVersion", "kind"].contains(&name.as_str());
                     let inner_pair = Pair {
                         new: member,
-                        old: old.as_ref(),
-                        before: before.as_ref().filter(|_| !typed),
+                        old: pair.old.and_then(|old| old.get(name)),
+                        before: pair.before.and_then(|before| before.get(name)).filter(|_| !typed),
                         settled: pair.unchanged() && !typed,
                     };
                     self.walk(inner, inner_pair, &path);
@@ -258,11 +256,13 @@ impl Run {
             }
             Value::Array(items) => {
                 let Some(inner) = &node.inner else { return };
+                let old = Correlated::new(&node.schema, pair.old);
+                let before = Correlated::new(&node.schema, pair.before);
                 for (at, item) in items.iter().enumerate() {
                     let inner_pair = Pair {
                         new: item,
-                        old: correlated(&node.schema, item, pair.old),
-                        before: correlated(&node.schema, item, pair.before),
+                        old: old.of(item),
+                        before: before.of(item),
                         settled: pair.unchanged(),
                     };
                     self.walk(inner, inner_pair, &format!("{path}[{at}]"));
@@ -388,7 +388,7 @@ fn blame(rule: &Rule, node: &Node, value: &Value, message: &str, path: &str) -> 
     let whole = ["object", "array"].contains(&text(&node.schema, "type"));
     let shown = match value {
         _ if whole => None,
-        Value::String(own) => Some(crate::gojson::quote(own)),
+        Value::String(own) => Some(kube_schema::gotext::quote(own)),
         other => Some(other.to_string()),
     };
     match text(&rule.source, "reason") {
@@ -421,20 +421,45 @@ fn field(path: &str) -> String {
     }
 }
 
-/// The item of an old list that is the same by its keys.
-pub(super) fn correlated<'a>(schema: &Value, item: &Value, old: Option<&'a Value>) -> Option<&'a Value> {
-    if text(schema, "x-kubernetes-list-type") != "map" {
-        return None;
+/// The items of an old list by their keys, so that a new item finds its own.
+pub(super) struct Correlated<'a> {
+    keys: Vec<&'a str>,
+    items: BTreeMap<String, &'a Value>,
+}
+
+impl<'a> Correlated<'a> {
+    /// Empty if the list has no keys.
+    pub(super) fn new(schema: &'a Value, old: Option<&'a Value>) -> Self {
+        let keys = schema
+            .get("x-kubernetes-list-map-keys")
+            .and_then(Value::as_array)
+            .filter(|_| text(schema, "x-kubernetes-list-type") == "map");
+        let mut own = Self {
+            keys: keys.into_iter().flatten().filter_map(Value::as_str).collect(),
+            items: BTreeMap::new(),
+        };
+        if keys.is_some() {
+            for item in old.and_then(Value::as_array).into_iter().flatten() {
+                own.items.entry(own.identity(item)).or_insert(item);
+            }
+        }
+        own
     }
-    let keys = schema
-        .get("x-kubernetes-list-map-keys")
-        .and_then(Value::as_array)?;
-    let old = old?.as_array()?;
-    old.iter().find(|other| {
-        keys.iter()
-            .filter_map(Value::as_str)
-            .all(|key| other.get(key) == item.get(key))
-    })
+
+    /// The old item with the same keys.
+    pub(super) fn of(&self, item: &Value) -> Option<&'a Value> {
+        if self.items.is_empty() {
+            return None;
+        }
+        self.items.get(&self.identity(item)).copied()
+    }
+
+    fn identity(&self, item: &Value) -> String {
+        self.keys
+            .iter()
+            .map(|key| item.get(*key).map_or_else(String::new, Value::to_string) + "\n")
+            .collect()
+    }
 }
 
 /// A rule as Go prints its own type.

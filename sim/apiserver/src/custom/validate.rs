@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::{Number, Value};
 
-use super::{definition::known_format, formats, gopattern, lists, rules::correlated};
+use super::{definition::known_format, formats, gopattern, lists, rules::Correlated};
 use crate::failure::Cause;
 
 /// The patterns of a schema, compiled once.
@@ -207,7 +207,7 @@ impl Judge<'_> {
 
     fn string(&mut self, schema: &Value, text: &str, path: &str) {
         let length = text.chars().count();
-        let shown = crate::gojson::quote(text);
+        let shown = kube_schema::gotext::quote(text);
         if let Some(most) = count(schema, "maxLength").filter(|most| length > *most) {
             self.push(
                 "FieldValueTooLong",
@@ -234,7 +234,7 @@ impl Judge<'_> {
         if !known_format(kind, format) || formats::fits(format, text) {
             return;
         }
-        let shown = crate::gojson::quote(text);
+        let shown = kube_schema::gotext::quote(text);
         let message = format!("Invalid value: {shown}: {path} in body must be of type {format}: {shown}");
         self.push("FieldValueTypeInvalid", path, message);
     }
@@ -323,9 +323,9 @@ impl Judge<'_> {
 
     fn items(&mut self, schema: &Value, items: &[Value], old: Option<&Value>, path: &str) {
         if let Some(rule) = schema.get("items") {
+            let before = Correlated::new(schema, old);
             for (at, item) in items.iter().enumerate() {
-                let before = correlated(schema, item, old);
-                self.value(rule, item, before, &format!("{path}[{at}]"));
+                self.value(rule, item, before.of(item), &format!("{path}[{at}]"));
             }
         }
         let length = items.len();
@@ -363,7 +363,7 @@ impl Judge<'_> {
         let names: Vec<String> = allowed
             .iter()
             .map(|allowed| match allowed {
-                Value::String(text) => crate::gojson::quote(text),
+                Value::String(text) => kube_schema::gotext::quote(text),
                 other => format!("\"{other}\""),
             })
             .collect();
@@ -408,7 +408,7 @@ impl Judge<'_> {
             let known = |name: &str| properties.is_some_and(|properties| properties.contains_key(name));
             for name in members.keys().filter(|name| !known(name)) {
                 let text = format!("{path}.{name} in body is a forbidden property");
-                let shown = crate::gojson::quote(name);
+                let shown = kube_schema::gotext::quote(name);
                 self.push(
                     "FieldValueInvalid",
                     path,

@@ -7,37 +7,54 @@ use serde_json::{Map, Value, json};
 
 use super::validate::{FieldError, service_addresses};
 
-/// Where addresses and ports of nodes come from. A taken or unfit one is refused with the server's words.
+/// Where addresses and ports of nodes come from. Errors are in the server's words: that nothing is left, or that what
+/// was asked for is taken or unfit.
 pub trait Pool {
     /// A free address.
-    fn address(&mut self) -> String;
+    fn address(&mut self) -> Result<String, String>;
     /// Takes this address.
     fn take_address(&mut self, address: &str) -> Result<(), String>;
     /// A free port of all nodes.
-    fn port(&mut self) -> i64;
+    fn port(&mut self) -> Result<i64, String>;
     /// Takes this port of all nodes.
     fn take_port(&mut self, port: i64) -> Result<(), String>;
 }
 
+/// Why a Service cannot have what it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// It asks for what it cannot have.
+    Fields(Vec<FieldError>),
+    /// Nothing is left; the server calls this its own error.
+    Exhausted(String),
+    /// Something about its health check's port, which the server says without a reason.
+    Health(String),
+}
+
+impl From<FieldError> for Refused {
+    fn from(error: FieldError) -> Self {
+        Self::Fields(vec![error])
+    }
+}
+
 /// Gives a Service that is created (`old` is `None`) or replaces `old` what it needs and does not have.
-pub fn allocate(service: &mut Value, old: Option<&Value>, pool: &mut dyn Pool) -> Vec<FieldError> {
+pub fn allocate(service: &mut Value, old: Option<&Value>, pool: &mut dyn Pool) -> Result<(), Refused> {
     complete(service, old);
     let errors = service_addresses(service);
     if !errors.is_empty() {
-        return errors;
+        return Err(Refused::Fields(errors));
     }
     let Some(spec) = service.get_mut("spec").and_then(Value::as_object_mut) else {
-        return errors;
+        return Ok(());
     };
     let before = old.and_then(|o| o.get("spec")).and_then(Value::as_object);
-    let mut errors = families(spec);
-    if errors.is_empty() {
-        addresses(spec, before, pool, &mut errors);
+    let errors = families(spec);
+    if !errors.is_empty() {
+        return Err(Refused::Fields(errors));
     }
-    if errors.is_empty() {
-        ports(spec, before, pool, &mut errors);
-    }
-    errors
+    addresses(spec, before, pool)?;
+    ports(spec, before, pool)?;
+    health(spec, before, pool)
 }
 
 /// Fills in what follows from the other members and from the old Service, without handing out anything.
@@ -216,32 +233,33 @@ fn addresses(
     spec: &mut Map<String, Value>,
     before: Option<&Map<String, Value>>,
     pool: &mut dyn Pool,
-    errors: &mut Vec<FieldError>,
-) {
+) -> Result<(), Refused> {
     if !needs_address(spec) || text(spec, "clusterIP") == "None" {
-        return;
+        return Ok(());
     }
     let wanted = text(spec, "clusterIP").to_owned();
     if wanted.is_empty() {
-        let address = pool.address();
+        let address = pool
+            .address()
+            .map_err(|cause| Refused::Exhausted(format!("failed to allocate a serviceIP: {cause}")))?;
         spec.insert("clusterIPs".into(), json!([address]));
         spec.insert("clusterIP".into(), Value::from(address));
     } else if before.is_none_or(|b| text(b, "clusterIP") != wanted)
         && let Err(cause) = pool.take_address(&wanted)
     {
         let text = format!("failed to allocate IP {wanted}: {cause}");
-        errors.push(invalid("spec.clusterIPs", &json!([wanted]), &text));
+        return Err(invalid("spec.clusterIPs", &json!([wanted]), &text).into());
     }
+    Ok(())
 }
 
 fn ports(
     spec: &mut Map<String, Value>,
     before: Option<&Map<String, Value>>,
     pool: &mut dyn Pool,
-    errors: &mut Vec<FieldError>,
-) {
+) -> Result<(), Refused> {
     if !needs_ports(spec) {
-        return;
+        return Ok(());
     }
     let automatic = text(spec, "type") == "NodePort"
         || spec
@@ -263,7 +281,9 @@ fn ports(
         let wanted = port.get("nodePort").and_then(Value::as_i64).unwrap_or_default();
         let twin = shared.iter().find(|(n, _)| *n == number).map(|(_, p)| *p);
         if wanted == 0 && automatic {
-            let given = twin.unwrap_or_else(|| pool.port());
+            let given = twin
+                .map_or_else(|| pool.port(), Ok)
+                .map_err(|cause| Refused::Exhausted(format!("failed to allocate a nodePort: {cause}")))?;
             port["nodePort"] = Value::from(given);
             shared.push((number, given));
         } else if wanted != 0 {
@@ -272,18 +292,39 @@ fn ports(
                 && let Err(cause) = pool.take_port(wanted)
             {
                 let path = format!("spec.ports[{i}].nodePort");
-                errors.push(invalid(&path, &Value::from(wanted), &cause));
+                return Err(invalid(&path, &Value::from(wanted), &cause).into());
             }
             shared.push((number, wanted));
         }
     }
-    let health = spec
-        .get("healthCheckNodePort")
-        .and_then(Value::as_i64)
-        .unwrap_or_default();
-    if checks_health(spec) && health == 0 {
-        spec.insert("healthCheckNodePort".into(), Value::from(pool.port()));
+    Ok(())
+}
+
+/// The port at which nodes say whether they have endpoints.
+fn health(
+    spec: &mut Map<String, Value>,
+    before: Option<&Map<String, Value>>,
+    pool: &mut dyn Pool,
+) -> Result<(), Refused> {
+    let asked = |spec: &Map<String, Value>| spec.get("healthCheckNodePort").and_then(Value::as_i64);
+    // Who had one before keeps it: another one is refused by validation.
+    if !checks_health(spec) || before.is_some_and(|before| checks_health(before) && asked(spec).is_some()) {
+        return Ok(());
     }
+    match asked(spec).unwrap_or_default() {
+        0 => {
+            let port = pool.port().map_err(|cause| {
+                Refused::Health(format!("failed to allocate a HealthCheck NodePort 0: {cause}"))
+            })?;
+            spec.insert("healthCheckNodePort".into(), Value::from(port));
+        }
+        wanted => pool.take_port(wanted).map_err(|cause| {
+            Refused::Health(format!(
+                "failed to allocate requested HealthCheck NodePort {wanted}: {cause}"
+            ))
+        })?,
+    }
+    Ok(())
 }
 
 fn invalid(field: &str, value: &Value, detail: &str) -> FieldError {
@@ -303,16 +344,16 @@ mod tests {
     struct Counting(i64);
 
     impl Pool for Counting {
-        fn address(&mut self) -> String {
+        fn address(&mut self) -> Result<String, String> {
             self.0 += 1;
-            format!("10.96.0.{}", self.0)
+            Ok(format!("10.96.0.{}", self.0))
         }
         fn take_address(&mut self, _: &str) -> Result<(), String> {
             Ok(())
         }
-        fn port(&mut self) -> i64 {
+        fn port(&mut self) -> Result<i64, String> {
             self.0 += 1;
-            30000 + self.0
+            Ok(30000 + self.0)
         }
         fn take_port(&mut self, port: i64) -> Result<(), String> {
             if port < 30000 {
@@ -328,7 +369,7 @@ mod tests {
         let mut service = json!({"spec": {"type": "NodePort", "selector": {"a": "b"}, "ports": [
             {"port": 53, "protocol": "TCP"}, {"port": 53, "protocol": "UDP"}]}});
         let mut pool = Counting(0);
-        assert_eq!(allocate(&mut service, None, &mut pool), []);
+        assert_eq!(allocate(&mut service, None, &mut pool), Ok(()));
         assert_eq!(service["spec"]["clusterIPs"], json!(["10.96.0.1"]));
         assert_eq!(
             service["spec"]["ports"][0]["nodePort"],
@@ -337,7 +378,7 @@ mod tests {
         let old = service.clone();
         let mut again = json!({"spec": {"type": "NodePort", "selector": {"a": "b"}, "ports": [
             {"port": 53, "protocol": "TCP"}, {"port": 53, "protocol": "UDP"}]}});
-        assert_eq!(allocate(&mut again, Some(&old), &mut pool), []);
+        assert_eq!(allocate(&mut again, Some(&old), &mut pool), Ok(()));
         assert_eq!(again, old);
     }
 }

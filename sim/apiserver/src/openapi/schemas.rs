@@ -154,7 +154,7 @@ pub(super) fn shared() -> Map<String, Value> {
 /// The type of a custom resource and that of its lists.
 pub(super) fn custom(definition: &Definition, version: &Version) -> Map<String, Value> {
     let gvk = |kind: &str| json!({"group": definition.group, "version": version.name, "kind": kind});
-    let mut schema = match &*version.schema {
+    let mut schema = match version.schema() {
         Value::Object(schema) => schema.clone(),
         _ => Map::new(),
     };

@@ -205,14 +205,26 @@ impl Call<'_> {
         let options = self.delete_options()?;
         self.warn_of_orphans(&options);
         let list = self.list()?;
+        let mut admitted = Vec::new();
+        let mut refusal = None;
         for item in list.get("items").and_then(Value::as_array).into_iter().flatten() {
             let key = Key::of(item);
-            admission::delete(self, &key)?;
-            if self.core.stored(&self.resource.table, &key).is_some() {
-                self.delete_object(&key, &options)?;
+            match admission::delete(self, &key) {
+                Ok(()) => admitted.push(key),
+                Err(failure) => {
+                    refusal = Some(failure);
+                    break;
+                }
             }
         }
-        Ok((200, Arc::new(list)))
+        // A request that waits for a webhook comes again as a whole: until nobody has to be asked, nothing is deleted.
+        let ready = !self.core.attempt.given_up();
+        for key in admitted.iter().filter(|_| ready) {
+            if self.core.stored(&self.resource.table, key).is_some() {
+                self.delete_object(key, &options)?;
+            }
+        }
+        refusal.map_or(Ok((200, Arc::new(list))), Err)
     }
 
     /// Jobs keep the oldest behaviour, and say so.

@@ -85,6 +85,7 @@ impl Call<'_> {
             .unwrap_or(0);
         let name = format!("{}{}", &prefix[..cut], self.core.suffix(5));
         metadata(object).insert("name".into(), name.into());
+        self.generated = Some(prefix);
     }
 
     /// Owner references that occur twice are kept once.

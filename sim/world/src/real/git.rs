@@ -1,7 +1,7 @@
 //! The Git server behind a socket.
 
 use bytes::Bytes;
-use edges::{Body, BoxError, HttpError, body_from};
+use edges::{Blocking, Body, BoxError, HttpError, body_from};
 use git_server::GitServer;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -29,11 +29,11 @@ pub(crate) async fn answer(
         Ok(request) => request,
         Err(refusal) => return Ok(refusal),
     };
-    let work = spawn_blocking(move || match side {
-        Side::Cluster => git.handle(&request),
-        Side::Host => Ok(git.handle_admin(&request)),
-    });
-    match work.await? {
+    let answer = match side {
+        Side::Cluster => git.serve(request, Blocking::Threads).await,
+        Side::Host => Ok(spawn_blocking(move || git.handle_admin(&request)).await?),
+    };
+    match answer {
         Ok(response) => Ok(response),
         // The connection breaks, as it would if nobody listened.
         Err(HttpError::Refused) => Err(HttpError::Refused.into()),

@@ -38,6 +38,9 @@ impl Network {
     /// Every TCP port of every Service behind which a pod is ready: nobody listens at the others.
     pub(crate) fn fronts(&self) -> Vec<Front> {
         let mut fronts = Vec::new();
+        if self.is_parted() {
+            return fronts;
+        }
         for service in self.services() {
             let Some(address) = cluster_ip(&service) else {
                 continue;
@@ -108,6 +111,9 @@ impl Network {
     pub(crate) fn route(&self, host: &str, port: u16) -> Result<(IpAddr, u16), HttpError> {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let unknown = || HttpError::NoSuchHost(host.clone());
+        if self.is_parted() {
+            return Err(HttpError::Refused);
+        }
         if let Ok(address) = host.parse() {
             return Ok((address, port));
         }

@@ -1,16 +1,13 @@
 //! An HTTP proxy that knows the cluster's names, for pods that share the host's network.
 
 use bytes::Bytes;
-use edges::{Body, BoxError, HttpError};
+use edges::{Blocking, Body, BoxError, HttpError};
 use git_server::GitServer;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::{
-    net::TcpStream,
-    task::{JoinSet, spawn_blocking},
-};
+use tokio::{net::TcpStream, task::JoinSet};
 
 use super::git::{bounded, plain};
 use crate::{GIT_HOST, Network};
@@ -33,7 +30,7 @@ pub(crate) async fn lead(
         return Ok(plain(StatusCode::BAD_REQUEST, "this is a proxy"));
     };
     let answer = if host == GIT_HOST {
-        spawn_blocking(move || git.handle(&request)).await?
+        git.serve(request, Blocking::Threads).await
     } else {
         forward(&network, &host, request).await
     };

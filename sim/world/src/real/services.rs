@@ -18,6 +18,7 @@ const GATHER: Duration = Duration::from_millis(5);
 
 /// Opens and closes the sockets as Services and pods come and go. Runs inside the cluster's network.
 pub(crate) async fn serve(network: Network, mut changes: Changes, clock: Clock) {
+    let mut partings = network.partings();
     let mut open: BTreeMap<Front, AbortHandle> = BTreeMap::new();
     let mut fronts = JoinSet::new();
     loop {
@@ -39,7 +40,11 @@ pub(crate) async fn serve(network: Network, mut changes: Changes, clock: Clock) 
             }
         }
         loop {
-            let change = changes.next().await;
+            let change = tokio::select! {
+                biased;
+                Ok(()) = partings.changed() => break,
+                change = changes.next() => change,
+            };
             if matches!(change.gvr.resource.as_str(), "services" | "pods") {
                 break;
             }

@@ -134,7 +134,7 @@ pub(super) fn selectable(version: &Value, schema: &Value, field: &str, causes: &
             causes.push(Cause::new(
                 "FieldValueDuplicate",
                 field,
-                format!("Duplicate value: {}", crate::gojson::quote(path)),
+                format!("Duplicate value: {}", kube_schema::gotext::quote(path)),
             ));
         }
     }

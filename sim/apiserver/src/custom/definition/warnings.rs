@@ -58,7 +58,10 @@ fn all(definition: &Value) -> Vec<String> {
         structural::walk(schema, &mut |own| {
             let format = text(own, "format");
             if !format.is_empty() && !known_format(text(own, "type"), format) {
-                formats.push(format!("unrecognized format {}", crate::gojson::quote(format)));
+                formats.push(format!(
+                    "unrecognized format {}",
+                    kube_schema::gotext::quote(format)
+                ));
             }
         });
     }

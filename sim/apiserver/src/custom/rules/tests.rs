@@ -54,3 +54,19 @@ fn items_belong_together_by_their_keys() {
         ["l[0] Invalid value: failed rule: self.v >= oldSelf.v"]
     );
 }
+
+#[test]
+fn a_long_list_finds_its_items_by_their_keys() {
+    let schema = json!({"type": "object", "properties": {"l": {"type": "array", "maxItems": 50000,
+        "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["n"],
+        "items": {"type": "object", "properties": {"n": {"type": "integer"}, "v": {"type": "object", "properties": {
+            "w": {"type": "integer"}}}}, "x-kubernetes-validations": [{"rule": "self.n == oldSelf.n"}]}}}});
+    let rules = Rules::read(&schema, true);
+    let items = |from: u32| -> Value {
+        (0..50_000)
+            .map(|n| json!({"n": from - n, "v": {"w": n}}))
+            .collect()
+    };
+    let (old, new) = (json!({"l": items(50_000)}), json!({"l": items(50_001)}));
+    assert!(texts(&rules, &new, Some(&old)).is_empty());
+}

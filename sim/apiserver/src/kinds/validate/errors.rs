@@ -1,7 +1,5 @@
 //! Errors about fields.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::at::At;
@@ -19,16 +17,11 @@ pub struct FieldError {
 
 /// The text after `is invalid: ` in the Status of these errors: repeated ones are said once.
 pub fn summary(errors: &[FieldError]) -> String {
-    let mut seen = BTreeSet::new();
     let texts: Vec<String> = errors
         .iter()
         .map(|e| format!("{}: {}", e.field, e.message))
-        .filter(|text| seen.insert(text.clone()))
         .collect();
-    match texts.as_slice() {
-        [one] => one.clone(),
-        many => format!("[{}]", many.join(", ")),
-    }
+    kube_schema::gotext::aggregate(&texts)
 }
 
 /// Errors in the order in which they are found.

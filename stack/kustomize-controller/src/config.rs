@@ -22,6 +22,10 @@ pub struct Config {
     pub no_cross_namespace_refs: bool,
     /// ServiceAccount of Kustomizations that name none.
     pub default_service_account: String,
+    /// Whether kubeconfigs may switch off the check of certificates.
+    pub insecure_kubeconfig_tls: bool,
+    /// Whether sources of kind ExternalArtifact are followed.
+    pub external_artifact: bool,
     /// Where the controller runs, if it knows.
     pub runtime_namespace: Option<String>,
     /// Secret there with the age keys of Kustomizations that name no Secret.
@@ -50,6 +54,8 @@ impl Default for Config {
             http_retry: 9,
             no_cross_namespace_refs: false,
             default_service_account: String::new(),
+            insecure_kubeconfig_tls: false,
+            external_artifact: false,
             runtime_namespace: None,
             sops_age_secret: String::new(),
             override_managers: Vec::new(),

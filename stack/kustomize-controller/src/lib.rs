@@ -5,7 +5,7 @@
 //!
 //! - [`reconcile`]: the story;
 //! - `source`, `dependencies`, `decryption`, `build`, `apply`, `health`: its stages;
-//! - `expressions`, `history`, `variables`: what the stages compute with;
+//! - `kubeconfig`, `expressions`, `history`, `variables`: what the stages compute with;
 //! - `watches`: what wakes the controller.
 
 mod apply;
@@ -17,6 +17,7 @@ mod expressions;
 mod files;
 mod health;
 mod history;
+mod kubeconfig;
 mod reconcile;
 mod source;
 mod variables;

@@ -17,7 +17,9 @@ use flux_api::{
         RECONCILIATION_SUCCEEDED,
     },
 };
-use flux_runtime::{Disposition::Retry, Done, EventType, Failure, OrFail, Progress, Reconciler, RetryPolicy};
+use flux_runtime::{
+    Announce, Disposition::Retry, Done, EventType, Failure, OrFail, Progress, Reconciler, RetryPolicy,
+};
 use kube::ResourceExt;
 use manifest::ObjectRef;
 use ssa::{Cluster, ResourceManager, inventory};
@@ -31,7 +33,7 @@ use crate::{
     expressions::HealthExpressions,
     health,
     history::{self, Entry},
-    source, variables,
+    kubeconfig, source, variables,
 };
 
 /// The controller.
@@ -63,20 +65,25 @@ impl Kustomizer {
             .filter(|name| !name.is_empty())
     }
 
-    /// What applies and deletes for an object, with the rights of its account.
-    fn manager(&self, object: &Kustomization) -> Result<ResourceManager, String> {
-        if object.spec.kube_config.is_some() {
-            // DIFFERENCE: upstream applies to the remote cluster; this is refused rather than applied to the wrong one.
-            return Err("failed to build kube client: spec.kubeConfig is not supported".to_owned());
-        }
-        let cluster = match self.account(object) {
-            None => self.cluster.clone(),
-            Some(account) => {
-                let namespace = object.namespace().unwrap_or_default();
-                let user = format!("system:serviceaccount:{namespace}:{account}");
-                let client = edges::impersonate(self.cluster.client(), &edges::Impersonate { user })
-                    .map_err(|error| format!("failed to build kube client: {error}"))?;
-                self.cluster.with_client(client)
+    /// What applies and deletes for an object, in its cluster and with the rights of its account.
+    async fn manager(&self, object: &Kustomization) -> Result<ResourceManager, String> {
+        let impersonate = self.account(object).map(|account| {
+            let namespace = object.namespace().unwrap_or_default();
+            let user = format!("system:serviceaccount:{namespace}:{account}");
+            edges::Impersonate { user }
+        });
+        let cluster = match (&object.spec.kube_config, impersonate) {
+            (Some(reference), impersonate) => {
+                let mut remote = kubeconfig::cluster(self, object, reference).await?;
+                remote.impersonate = impersonate;
+                let client = edges::remote_cluster(&self.edges.http, &remote);
+                Cluster::new(client.map_err(|error| error.to_string())?)
+            }
+            (None, None) => self.cluster.clone(),
+            (None, Some(whom)) => {
+                let client = edges::impersonate(self.cluster.client(), &whom);
+                self.cluster
+                    .with_client(client.map_err(|error| error.to_string())?)
             }
         };
         Ok(ResourceManager::new(cluster, self.edges.clock, NAME))
@@ -130,7 +137,10 @@ impl Reconciler for Kustomizer {
         status.last_attempted_revision = Some(revision.clone());
         let message = format!("Building manifests for revision {revision} with a timeout of {limit}");
         progress.report(status, message).await?;
-        let manager = self.manager(object).or_fail(Retry, RECONCILIATION_FAILED)?;
+        let manager = self.manager(object).await.map_err(|error| {
+            let event = format!("failed to build kube client: {error}");
+            Failure::retry(RECONCILIATION_FAILED, error).announce(Announce::Warning(event))
+        })?;
         let inputs = Inputs {
             variables: variables::of(self, object).await,
             keys: decryption::keys(self, object)
@@ -199,7 +209,10 @@ impl Reconciler for Kustomizer {
             progress.event(EventType::Warning, None, message).await;
             return Ok(());
         }
-        let manager = self.manager(object).map_err(|error| pruning_failed(&error))?;
+        let manager = self
+            .manager(object)
+            .await
+            .map_err(|error| pruning_failed(&error))?;
         apply::delete_all(&manager, object, &objects, progress)
             .await
             .map_err(|error| pruning_failed(&error))
@@ -286,7 +299,7 @@ fn takes_objects_along(object: &Kustomization) -> bool {
 }
 
 fn pruning_failed(error: &dyn std::fmt::Display) -> Failure {
-    Failure::retry(RECONCILIATION_FAILED, error.to_string()).announce(flux_runtime::Announce::Warning(
+    Failure::retry(RECONCILIATION_FAILED, error.to_string()).announce(Announce::Warning(
         "pruning for deleted resource failed".to_owned(),
     ))
 }

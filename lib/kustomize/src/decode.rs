@@ -51,7 +51,7 @@ impl Place {
 
     fn field(&self, root: &str, name: &str) -> Self {
         let mut path = self.path.clone();
-        path.extend(embedded(root, name).map(str::to_owned));
+        path.extend(embedded(root, name).iter().map(|name| (*name).to_owned()));
         path.push(name.to_owned());
         Self {
             root: root.to_owned(),
@@ -62,8 +62,8 @@ impl Place {
 }
 
 /// The embedded Go types that a field belongs to, which its decoder names.
-fn embedded(root: &str, field: &str) -> std::vec::IntoIter<&'static str> {
-    let types: &[&'static str] = match (root, field) {
+fn embedded(root: &str, field: &str) -> &'static [&'static str] {
+    match (root, field) {
         ("ConfigMapArgs" | "SecretArgs", "literals" | "files" | "envs" | "env") => {
             &["GeneratorArgs", "KvPairSources"]
         }
@@ -75,8 +75,7 @@ fn embedded(root: &str, field: &str) -> std::vec::IntoIter<&'static str> {
         ("ReplacementField", "source" | "targets" | "sourceValue") => &["Replacement"],
         ("Kustomization", "kind" | "apiVersion") => &["TypeMeta"],
         _ => &[],
-    };
-    types.to_vec().into_iter()
+    }
 }
 
 /// The Go type of the elements of a list.

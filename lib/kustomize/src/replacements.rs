@@ -344,10 +344,7 @@ impl Target {
             let mut failure = None;
             let mut set = |field: &mut Value| {
                 let set = self.set_field(field, value, create);
-                set.map_err(|error| {
-                    failure = Some(error.clone());
-                    error
-                })
+                set.inspect_err(|error| failure = Some(error.clone()))
             };
             let count = fieldpath::visit(&mut resource.value, &parts, start, &mut set);
             match (count, failure) {

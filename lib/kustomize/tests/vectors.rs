@@ -1,4 +1,5 @@
 //! Builds what `kubectl kustomize` built, byte for byte; see the SOURCE lines of the files.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail them")]
 
 use kustomize::{Options, Order, RootOnly, Tree};
 use serde_json::{Value, json};

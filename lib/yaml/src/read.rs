@@ -57,6 +57,7 @@ fn all(
                 budget,
                 verbatim: false,
                 null_texts,
+                cursor: (0, &part),
                 tab: None,
                 repeated: Vec::new(),
             };
@@ -152,6 +153,8 @@ struct Reader<'a> {
     verbatim: bool,
     /// Nulls are among those values.
     null_texts: bool,
+    /// How many characters have been passed, and the text after them.
+    cursor: (usize, &'a str),
     /// Where the bought parser stumbled over a tab.
     tab: Option<usize>,
     /// Keys that were there before.
@@ -232,7 +235,8 @@ impl<'a> Reader<'a> {
             }
             Event::MappingStart(anchor, _) => {
                 self.open(anchor)?;
-                (anchor, self.mapping(depth, line)?)
+                let flow = self.null_texts && self.char_at(span.start.index()) == Some('{');
+                (anchor, self.mapping(depth, line, flow)?)
             }
             _ => return Err(Error::at(line, "did not find expected node content")),
         };
@@ -286,7 +290,19 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn mapping(&mut self, depth: usize, line: usize) -> Result<Node, Error> {
+    /// A character of the text; places are asked for in their order.
+    fn char_at(&mut self, index: usize) -> Option<char> {
+        let (passed, rest) = self.cursor;
+        let mut chars = rest.chars();
+        let found = chars.nth(index.checked_sub(passed)?);
+        if found.is_some() {
+            self.cursor = (index + 1, chars.as_str());
+        }
+        found
+    }
+
+    /// QUIRK: in the objects of kustomize, nothing at all in the braces of a map is an empty text.
+    fn mapping(&mut self, depth: usize, line: usize, flow: bool) -> Result<Node, Error> {
         let mut map = Map::new();
         let mut own: BTreeMap<String, usize> = BTreeMap::new();
         let mut size = 1;
@@ -299,7 +315,10 @@ impl<'a> Reader<'a> {
             let (event, span) = self.next()?;
             let outside = self.verbatim;
             self.verbatim |= depth == 1 && key.text.as_deref() == Some("annotations");
-            let value = self.node(event, span, depth + 1)?;
+            let mut value = self.node(event, span, depth + 1)?;
+            if flow && value.plain && value.text.as_deref() == Some("") {
+                value.value = Value::String(String::new());
+            }
             self.verbatim = outside;
             size += key.size + value.size;
             if key.plain && key.text.as_deref() == Some("<<") {

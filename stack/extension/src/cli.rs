@@ -175,6 +175,7 @@ pub(crate) fn source_controller(
 const STRICT: &str = "StrictPostBuildSubstitutions";
 const NO_FAIL_FAST: &str = "DisableFailFastBehavior";
 const ADDITIVE: &str = "AdditiveCELDependencyCheck";
+const CANCEL: &str = "CancelHealthCheckOnNewRevision";
 const EXTERNAL: &str = "ExternalArtifact";
 const NO_CONFIG_WATCHERS: &str = "DisableConfigWatchers";
 
@@ -199,11 +200,19 @@ pub(crate) fn kustomize_controller(
         config_selector: Some(flags.watch_configs_label_selector),
         ..kustomize_controller::Config::default()
     };
-    let known = [STRICT, NO_FAIL_FAST, ADDITIVE, EXTERNAL, NO_CONFIG_WATCHERS];
+    let known = [
+        STRICT,
+        NO_FAIL_FAST,
+        ADDITIVE,
+        CANCEL,
+        EXTERNAL,
+        NO_CONFIG_WATCHERS,
+    ];
     for (name, on) in gates::parse(&flags.feature_gates, &known)? {
         match name.as_str() {
             STRICT => config.strict_substitution = on,
             NO_FAIL_FAST => config.fail_fast = !on,
+            CANCEL => config.cancel_health_checks = on,
             EXTERNAL => config.external_artifact = on,
             ADDITIVE => config.additive_dependency_check = on,
             _ if on => config.config_selector = None,

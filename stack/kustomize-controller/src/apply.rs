@@ -16,7 +16,7 @@ use ssa::{Action, ApplyOptions, ChangeSet, DeleteOptions, IgnoreRule, Manager, M
 use crate::{
     build::{Built, owner_labels},
     config::NAME,
-    decryption::is_left_encrypted,
+    decryption::{is_left_encrypted, left_encrypted},
     reconcile::{Kustomizer, Pass},
 };
 
@@ -35,10 +35,7 @@ const TERMINATION_POLL: Duration = Duration::from_secs(2);
 /// Applies what was built and tells what changed.
 pub(crate) async fn apply(cx: &Kustomizer, pass: &Pass<'_>, built: &Built) -> Result<ChangeSet, Failure> {
     if let Some(encrypted) = built.objects.iter().find(|object| is_left_encrypted(object)) {
-        let text = format!(
-            "{} is SOPS encrypted, configuring decryption is required for this secret to be reconciled",
-            ObjectRef::of(encrypted)
-        );
+        let text = left_encrypted(encrypted);
         return Err(Failure::retry(RECONCILIATION_FAILED, text));
     }
     let options = options(cx, pass.object, &built.objects)

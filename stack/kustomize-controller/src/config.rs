@@ -39,6 +39,8 @@ pub struct Config {
     pub config_selector: Option<String>,
     /// Whether one failed object ends the wait for the others.
     pub fail_fast: bool,
+    /// Whether a call for the next pass ends the wait for health.
+    pub cancel_health_checks: bool,
     /// Whether a variable that is not defined fails the build.
     pub strict_substitution: bool,
     /// Whether a dependency has to pass the built-in rule besides its own expression.
@@ -62,6 +64,7 @@ impl Default for Config {
             custom_stage_kinds: Vec::new(),
             config_selector: Some(format!("{}=Enabled", flux_api::meta::WATCH_LABEL)),
             fail_fast: true,
+            cancel_health_checks: false,
             strict_substitution: true,
             additive_dependency_check: false,
         }

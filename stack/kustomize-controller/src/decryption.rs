@@ -271,3 +271,11 @@ pub(crate) fn is_left_encrypted(document: &Value) -> bool {
         && document.get("sops").is_some()
         && !is_marked(document, &[DECRYPT_DISABLED])
 }
+
+/// What is said of such a Secret.
+pub(crate) fn left_encrypted(document: &Value) -> String {
+    format!(
+        "{} is SOPS encrypted, configuring decryption is required for this secret to be reconciled",
+        ObjectRef::of(document)
+    )
+}

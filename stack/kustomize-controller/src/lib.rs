@@ -5,6 +5,7 @@
 //!
 //! - [`reconcile`]: the story;
 //! - `source`, `dependencies`, `decryption`, `build`, `apply`, `health`: its stages;
+//! - [`offline`]: the build without a cluster;
 //! - `kubeconfig`, `expressions`, `history`, `variables`: what the stages compute with;
 //! - `watches`: what wakes the controller.
 
@@ -18,6 +19,7 @@ mod files;
 mod health;
 mod history;
 mod kubeconfig;
+mod offline;
 mod reconcile;
 mod source;
 mod variables;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use edges::Edges;
 
 pub use config::Config;
+pub use offline::{Offline, offline};
 
 /// Runs the controller until it is dropped.
 pub async fn run(edges: Edges, config: Config) {

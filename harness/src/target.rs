@@ -7,6 +7,7 @@ pub(crate) mod attached;
 mod live;
 pub(crate) mod local;
 mod logs;
+pub(crate) mod offline;
 pub(crate) mod open;
 pub(crate) mod sim;
 

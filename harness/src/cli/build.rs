@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use kustomize::{Files, Options, Order, ReadError, RootOnly};
 
 use super::{Exit, complain};
+use crate::target::offline;
 
 /// What `build` is asked for.
 #[derive(Debug, Args)]
@@ -26,12 +27,36 @@ enum What {
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
+    /// Prints what kustomize-controller would apply: overrides, decryption, variables and labels included.
+    ///
+    /// Nothing is asked of a cluster. Secrets are printed as they would be applied, in plain text.
+    Kustomization {
+        /// The Kustomization's name.
+        name: String,
+        /// The directory that it builds; that of its manifest does not count.
+        #[arg(long, value_name = "DIR")]
+        path: PathBuf,
+        /// Manifests of the Kustomization and of the ConfigMaps and Secrets that it refers to; without any, the directory
+        /// is built without overrides. May be repeated.
+        #[arg(long, value_name = "FILE")]
+        file: Vec<PathBuf>,
+        /// What the source would hold; the Git repository around the directory if absent, else the directory.
+        #[arg(long, value_name = "DIR")]
+        source: Option<PathBuf>,
+    },
 }
 
 pub(super) fn run(args: &BuildArgs) -> io::Result<Exit> {
-    let What::Kustomize { dir } = &args.what;
     let mut warnings = Vec::new();
-    let built = kustomized(dir, &mut warnings);
+    let built = match &args.what {
+        What::Kustomize { dir } => kustomized(dir, &mut warnings),
+        What::Kustomization {
+            name,
+            path,
+            file,
+            source,
+        } => kustomization(name, path, file, source.as_deref()),
+    };
     for warning in &warnings {
         complain(warning);
     }
@@ -70,6 +95,36 @@ fn kustomized(dir: &Path, warnings: &mut Vec<String>) -> Result<String, String> 
     let path = real.to_string_lossy();
     let built = kustomize::build_noting(&RootOnly(&Disk), path.trim_start_matches('/'), options, warnings);
     let objects = built.map_err(|error| error.to_string())?;
+    Ok(kustomize::to_yaml(&objects))
+}
+
+fn kustomization(
+    name: &str,
+    path: &Path,
+    files: &[PathBuf],
+    source: Option<&Path>,
+) -> Result<String, String> {
+    let real = |path: &Path| fs::canonicalize(path).map_err(|error| format!("{}: {error}", path.display()));
+    let directory = real(path)?;
+    let tree = match source {
+        Some(source) => real(source)?,
+        None => {
+            let mut around = directory.ancestors();
+            let repository = around.find(|folder| folder.join(".git").exists());
+            repository.unwrap_or(&directory).to_owned()
+        }
+    };
+    let below = directory
+        .strip_prefix(&tree)
+        .map_err(|_| format!("{} is not below {}", directory.display(), tree.display()))?;
+    let mut manifests = Vec::new();
+    for file in files {
+        let shown = file.display();
+        let text = fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
+        let documents = yaml::read_documents(&text, yaml::Dialect::Kubernetes);
+        manifests.extend(documents.map_err(|error| format!("{shown}: {error}"))?);
+    }
+    let objects = offline::kustomization(name, &manifests, &tree, &below.to_string_lossy())?;
     Ok(kustomize::to_yaml(&objects))
 }
 
@@ -172,6 +227,29 @@ mod tests {
             error.contains("/out/outside.yaml' is not in or below '"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_kustomization_is_printed_as_it_would_be_applied() {
+        let folder = tree();
+        let file = folder.path().join("sync.yaml");
+        let manifests = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n\
+             metadata: {name: app, namespace: flux}\n\
+             spec:\n  interval: 1h\n  prune: true\n  sourceRef: {kind: GitRepository, name: x}\n  \
+             nameSuffix: -s\n  postBuild: {substituteFrom: [{kind: ConfigMap, name: vars}]}\n---\n\
+             apiVersion: v1\nkind: ConfigMap\nmetadata: {name: vars}\ndata: {unused: x}\n";
+        fs::write(&file, manifests).unwrap();
+        let dir = folder.path().join("other");
+        let text = kustomization("app", &dir, std::slice::from_ref(&file), None).unwrap();
+        assert_eq!(
+            text,
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  labels:\n    kustomize.toolkit.fluxcd.io/name: app\n    \
+             kustomize.toolkit.fluxcd.io/namespace: flux\n  name: x-s\n"
+        );
+        let error = kustomization("app", &dir, &[file], Some(&folder.path().join("app"))).unwrap_err();
+        assert!(error.contains(" is not below "), "{error}");
+        let error = kustomization("app", &dir, &[folder.path().join("none")], None).unwrap_err();
+        assert!(error.contains("none: "), "{error}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub use blocking::{Blocking, Caller, Cancelled};
 pub use clock::{Clock, Elapsed};
 pub use disk::DataDir;
 pub use http::{Body, BoxError, HttpClient, HttpError, body_from, empty_body};
-pub use kube::{Impersonate, impersonate};
+pub use kube::{Impersonate, RemoteCluster, impersonate, remote_cluster};
 pub use listen::{HttpService, Listener, Serving};
 pub use seed::{Rng, Seed};
 pub use via::{Proxy, Via};

@@ -1,12 +1,16 @@
 //! Runs a reconciler: watches, queue, workers.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use edges::Edges;
 use futures::{FutureExt, StreamExt, stream::SelectAll};
-use kube::discovery::ApiResource;
+use kube::{Resource, discovery::ApiResource};
 use manifest::Key;
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{
+    sync::watch::{Sender, channel},
+    task::JoinSet,
+    time::Instant,
+};
 
 use crate::{
     Change, Limits, Metrics, Next, Reconciler, Recorder, Watch,
@@ -82,6 +86,7 @@ pub async fn run_controller<R: Reconciler>(
     let mut rng = edges.seed.derive(R::CONTROLLER).derive("jitter").rng();
     let mut sources = Sources::open::<R>(edges, options, watches);
     let mut queue = Queue::new(options.limits);
+    let mut calls: BTreeMap<Key, Sender<Option<String>>> = BTreeMap::new();
     let mut workers: JoinSet<(Key, Option<Outcome>)> = JoinSet::new();
     loop {
         while workers.len() < options.concurrent.max(1) {
@@ -89,8 +94,10 @@ pub async fn run_controller<R: Reconciler>(
                 break;
             };
             let shell = Arc::clone(&shell);
+            let (call, called) = channel(None);
+            calls.insert(key.clone(), call);
             workers.spawn(async move {
-                let outcome = AssertUnwindSafe(shell.pass(&key)).catch_unwind().await;
+                let outcome = AssertUnwindSafe(shell.pass(&key, called)).catch_unwind().await;
                 (key, outcome.ok())
             });
         }
@@ -101,9 +108,13 @@ pub async fn run_controller<R: Reconciler>(
             Some(joined) = workers.join_next() => if let Ok((key, outcome)) = joined {
                 // A pass that panicked is tried again, as any other that broke off.
                 let next = outcome.map_or(Next::Backoff, |outcome| outcome.next(options.jitter_percentage, &mut rng));
+                calls.remove(&key);
                 queue.done(key, next, Instant::now());
             },
-            Some(keys) = sources.next() => for key in keys {
+            Some(Wanted { keys, by }) = sources.next() => for key in keys {
+                if queue.is_active(&key) && let Some(call) = calls.get(&key) {
+                    call.send_replace(Some(by.clone().unwrap_or_else(|| format!("{}/{key}", R::Object::kind(&())))));
+                }
                 queue.add(key);
             },
             () = until(edges, deadline) => {}
@@ -122,6 +133,13 @@ async fn until(edges: &Edges, deadline: Option<Instant>) {
         }
         None => futures::future::pending().await,
     }
+}
+
+/// Passes that an event calls for.
+struct Wanted {
+    keys: Vec<Key>,
+    /// Whose change it was, as `Kind/namespace/name`; that of the object itself when absent.
+    by: Option<String>,
 }
 
 /// All watches of a controller.
@@ -161,7 +179,7 @@ impl Sources {
     }
 
     /// The keys that the next event calls for; none if it calls for nothing.
-    async fn next(&mut self) -> Option<Vec<Key>> {
+    async fn next(&mut self) -> Option<Wanted> {
         let (index, event) = self.events.next().await?;
         let Some((watch, store)) = index.checked_sub(1).and_then(|other| self.others.get_mut(other)) else {
             let seen = self.primary.take(event).into_iter();
@@ -169,9 +187,11 @@ impl Sources {
                 Some(new) => watch::calls_for_pass(seen.old.as_deref(), new),
                 None => false,
             });
-            return Some(called.map(|seen| seen.key).collect());
+            let keys = called.map(|seen| seen.key).collect();
+            return Some(Wanted { keys, by: None });
         };
         let mut keys = Vec::new();
+        let mut by = None;
         for seen in store.take(event) {
             if let Some(new) = &seen.new {
                 let change = Change {
@@ -179,8 +199,9 @@ impl Sources {
                     new,
                 };
                 keys.extend((watch.map)(&change, self.primary.objects()));
+                by = Some(format!("{}/{}", watch.resource.kind, seen.key));
             }
         }
-        Some(keys)
+        Some(Wanted { keys, by })
     }
 }

@@ -16,8 +16,12 @@ use kube::Client;
 use manifest::object;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 
 use crate::{Conditions, EventDraft, EventType, Failure, Recorder, api};
+
+/// Who called for the next pass while this one is under way, as `Kind/namespace/name`.
+pub(crate) type Called = watch::Receiver<Option<String>>;
 
 /// One pass over one object: its conditions, its events, its status as last written.
 pub struct Progress {
@@ -30,6 +34,7 @@ pub struct Progress {
     object: Value,
     started: Timestamp,
     state: Mutex<State>,
+    called: Option<Called>,
 }
 
 struct State {
@@ -70,7 +75,26 @@ impl Progress {
             object,
             started,
             state: Mutex::new(state),
+            called: None,
         }
+    }
+
+    /// The same pass, told of calls for the next one.
+    pub(crate) fn listening(mut self, called: Called) -> Self {
+        self.called = Some(called);
+        self
+    }
+
+    /// Waits until something calls for the next pass over this object; tells what, as `Kind/namespace/name`.
+    pub async fn superseded(&self) -> String {
+        if let Some(mut called) = self.called.clone()
+            && let Ok(by) = called.wait_for(Option::is_some).await
+            && let Some(by) = by.clone()
+        {
+            return by;
+        }
+        // Nobody will ever tell.
+        std::future::pending().await
     }
 
     /// When the pass began.

@@ -74,6 +74,11 @@ impl Queue {
         }
     }
 
+    /// Whether a worker has the key.
+    pub(crate) fn is_active(&self, key: &Key) -> bool {
+        self.active.contains(key)
+    }
+
     /// The next key that is due, now active until [`Queue::done`].
     pub(crate) fn pop(&mut self, now: Instant) -> Option<Key> {
         while let Some((due, serial, key)) = self.order.first().cloned() {

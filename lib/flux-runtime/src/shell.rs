@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Announce, Conditions, Disposition, Done, EventType, Failure, Metrics, Next, Progress, Reconciler,
-    Recorder, RetryPolicy, api,
+    Recorder, RetryPolicy, api, progress::Called,
 };
 
 /// What passes of one controller share.
@@ -61,11 +61,11 @@ impl Outcome {
 
 impl<R: Reconciler> Shell<R> {
     /// One pass over the object that `key` names.
-    pub(crate) async fn pass(&self, key: &Key) -> Outcome {
+    pub(crate) async fn pass(&self, key: &Key, called: Called) -> Outcome {
         let path = format!("{}/{}", R::Object::url_path(&(), Some(&key.namespace)), key.name);
         let kind = R::Object::kind(&());
         let started = self.clock.now();
-        let outcome = match self.try_pass(key, path).await {
+        let outcome = match self.try_pass(key, path, called).await {
             Ok(outcome) => outcome,
             Err(error) if api::is_not_found(&error) => {
                 self.metrics.forget(&kind, key);
@@ -81,7 +81,7 @@ impl<R: Reconciler> Shell<R> {
         outcome
     }
 
-    async fn try_pass(&self, key: &Key, path: String) -> kube::Result<Outcome> {
+    async fn try_pass(&self, key: &Key, path: String, called: Called) -> kube::Result<Outcome> {
         let raw = api::get(&self.client, &path).await?;
         let object: R::Object = serde_json::from_value(raw.clone()).map_err(kube::Error::SerdeError)?;
         let status = raw.get("status").cloned().unwrap_or_else(|| json!({}));
@@ -102,6 +102,7 @@ impl<R: Reconciler> Shell<R> {
             path.clone(),
             raw,
         );
+        let progress = progress.listening(called);
         if deleted {
             if !kept {
                 return Ok(Outcome::Next(Next::Never));

@@ -125,6 +125,18 @@ struct KustomizeController {
     /// ServiceAccount of Kustomizations that name none.
     #[arg(long, default_value = "")]
     default_service_account: String,
+    /// Whether remote bases are refused. They always are.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", value_parser = refused)]
+    no_remote_bases: bool,
+    /// Whether kubeconfigs may start programs. They never may.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = forbidden)]
+    insecure_kubeconfig_exec: bool,
+    /// Whether kubeconfigs may switch off the check of certificates.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    insecure_kubeconfig_tls: bool,
+    /// Secret in the controller's namespace with the age keys of Kustomizations that name no Secret.
+    #[arg(long, default_value = "")]
+    sops_age_secret: String,
     /// Field manager whose changes are undone; may be repeated.
     #[arg(long)]
     override_manager: Vec<String>,
@@ -137,6 +149,23 @@ struct KustomizeController {
     /// Features that are turned on or off.
     #[arg(long, default_value = "")]
     feature_gates: String,
+}
+
+/// The one value of a flag whose other value is not supported.
+fn only(wanted: bool, text: &str, why: &str) -> Result<bool, String> {
+    match text.parse::<bool>() {
+        Ok(value) if value == wanted => Ok(value),
+        Ok(_) => Err(why.to_owned()),
+        Err(_) => Err("expected true or false".to_owned()),
+    }
+}
+
+fn refused(text: &str) -> Result<bool, String> {
+    only(true, text, "remote bases are not supported")
+}
+
+fn forbidden(text: &str) -> Result<bool, String> {
+    only(false, text, "programs in kubeconfigs are not supported")
 }
 
 fn port(address: &str) -> Result<u16, String> {
@@ -185,6 +214,8 @@ pub(crate) fn source_controller(
 const STRICT: &str = "StrictPostBuildSubstitutions";
 const NO_FAIL_FAST: &str = "DisableFailFastBehavior";
 const ADDITIVE: &str = "AdditiveCELDependencyCheck";
+const CANCEL: &str = "CancelHealthCheckOnNewRevision";
+const EXTERNAL: &str = "ExternalArtifact";
 const NO_CONFIG_WATCHERS: &str = "DisableConfigWatchers";
 
 /// Reads the flags of kustomize-controller.
@@ -202,16 +233,28 @@ pub(crate) fn kustomize_controller(
         http_retry: flags.http_retry,
         no_cross_namespace_refs: flags.no_cross_namespace_refs,
         default_service_account: flags.default_service_account,
+        insecure_kubeconfig_tls: flags.insecure_kubeconfig_tls,
+        runtime_namespace: env.get("RUNTIME_NAMESPACE").cloned(),
+        sops_age_secret: flags.sops_age_secret,
         override_managers: flags.override_manager,
         custom_stage_kinds: flags.custom_apply_stage_kinds,
         config_selector: Some(flags.watch_configs_label_selector),
         ..kustomize_controller::Config::default()
     };
-    let known = [STRICT, NO_FAIL_FAST, ADDITIVE, NO_CONFIG_WATCHERS];
+    let known = [
+        STRICT,
+        NO_FAIL_FAST,
+        ADDITIVE,
+        CANCEL,
+        EXTERNAL,
+        NO_CONFIG_WATCHERS,
+    ];
     for (name, on) in gates::parse(&flags.feature_gates, &known)? {
         match name.as_str() {
             STRICT => config.strict_substitution = on,
             NO_FAIL_FAST => config.fail_fast = !on,
+            CANCEL => config.cancel_health_checks = on,
+            EXTERNAL => config.external_artifact = on,
             ADDITIVE => config.additive_dependency_check = on,
             _ if on => config.config_selector = None,
             _ => {}

@@ -5,10 +5,11 @@ mod gates;
 mod log;
 mod manifests;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use edges::Edges;
 use flux_runtime::run_process;
+use serde_json::Value;
 
 pub use log::{Log, LogEncoding, LogLevel};
 pub use manifests::{IMAGE, NAMESPACE, manifests};
@@ -34,6 +35,25 @@ pub enum Error {
     /// It cannot do its work.
     #[error(transparent)]
     Source(#[from] source_controller::Error),
+}
+
+/// The objects that kustomize-controller would apply for the Kustomization `name`, without a cluster: the manifest of
+/// the Kustomization and what it refers to are in `manifests`, the source's tree is the folder `tree`.
+///
+/// # Errors
+/// A text in the words of the condition that a cluster would show.
+pub fn build_kustomization(
+    name: &str,
+    manifests: &[Value],
+    tree: &Path,
+    directory: &str,
+) -> Result<Vec<Value>, String> {
+    kustomize_controller::offline(&kustomize_controller::Offline {
+        name,
+        manifests,
+        tree,
+        directory,
+    })
 }
 
 /// Looks whether a component would understand its arguments, and how it would log.

@@ -10,13 +10,14 @@ use flux_api::{
 };
 use flux_runtime::{EventType, Failure, OrFail, Progress};
 use kube::ResourceExt;
-use manifest::{ObjectRef, object};
+use manifest::ObjectRef;
 use serde_json::Value;
 use ssa::{Action, ApplyOptions, ChangeSet, DeleteOptions, IgnoreRule, Manager, Mark, ResourceManager};
 
 use crate::{
     build::{Built, owner_labels},
     config::NAME,
+    decryption::{is_left_encrypted, left_encrypted},
     reconcile::{Kustomizer, Pass},
 };
 
@@ -34,11 +35,8 @@ const TERMINATION_POLL: Duration = Duration::from_secs(2);
 
 /// Applies what was built and tells what changed.
 pub(crate) async fn apply(cx: &Kustomizer, pass: &Pass<'_>, built: &Built) -> Result<ChangeSet, Failure> {
-    if let Some(encrypted) = built.objects.iter().find(|object| is_encrypted_secret(object)) {
-        let text = format!(
-            "{} is SOPS encrypted, configuring decryption is required for this secret to be reconciled",
-            ObjectRef::of(encrypted)
-        );
+    if let Some(encrypted) = built.objects.iter().find(|object| is_left_encrypted(object)) {
+        let text = left_encrypted(encrypted);
         return Err(Failure::retry(RECONCILIATION_FAILED, text));
     }
     let options = options(cx, pass.object, &built.objects)
@@ -52,10 +50,6 @@ pub(crate) async fn apply(cx: &Kustomizer, pass: &Pass<'_>, built: &Built) -> Re
         pass.progress.announce(changes.log()).await;
     }
     Ok(changes)
-}
-
-fn is_encrypted_secret(object: &Value) -> bool {
-    object::kind(object) == "Secret" && object.get("sops").is_some()
 }
 
 fn options(cx: &Kustomizer, object: &Kustomization, objects: &[Value]) -> Result<ApplyOptions, String> {

@@ -6,16 +6,24 @@ use flux_api::{
     meta,
 };
 use kube::ResourceExt;
-use kustomize::flux::{self, Substitution};
+use kustomize::{
+    Files,
+    flux::{self, Substitution},
+};
 use manifest::{
     labels,
     object::{self, map_at},
 };
 use regex::Regex;
 use serde_json::{Value, json};
+use sops::Keys;
 use ssa::{Mark, is_marked};
 
-use crate::{Config, files::Tree, variables::Variables};
+use crate::{
+    Config,
+    decryption::{self, Readable},
+    variables::Variables,
+};
 
 const SUBSTITUTE_DISABLED: Mark = (meta::SUBSTITUTE, "disabled");
 
@@ -26,15 +34,24 @@ pub(crate) struct Built {
     pub(crate) digest: String,
 }
 
+/// What is read from the cluster for a build.
+pub(crate) struct Inputs {
+    pub(crate) variables: Variables,
+    /// Nothing when no decryption is asked for.
+    pub(crate) keys: Option<Keys>,
+}
+
 /// Builds the directory of the tree and prepares its objects for this Kustomization.
 pub(crate) fn build(
     object: &Kustomization,
-    tree: &Tree,
-    variables: &Variables,
+    tree: &dyn Files,
+    start: &str,
+    inputs: &Inputs,
     config: &Config,
 ) -> Result<Built, String> {
+    let Inputs { variables, keys } = inputs;
     let spec = serde_json::to_value(&object.spec).map_err(|error| error.to_string())?;
-    let documents = flux::build(tree, tree.start(), &spec).map_err(|error| error.to_string())?;
+    let documents = documents(tree, start, &spec, keys.as_ref())?;
     let strategy = object
         .spec
         .post_build
@@ -63,6 +80,23 @@ pub(crate) fn build(
         add_metadata(built, object);
     }
     Ok(Built { objects, digest })
+}
+
+/// What kustomize builds, decrypted.
+fn documents(tree: &dyn Files, start: &str, spec: &Value, keys: Option<&Keys>) -> Result<Vec<Value>, String> {
+    let Some(keys) = keys else {
+        return flux::build(tree, start, spec).map_err(|error| error.to_string());
+    };
+    let generated = flux::generate(tree, start, spec).map_err(|error| error.to_string())?;
+    let readable = Readable::new(tree, start, &generated, keys)
+        .map_err(|error| format!("error decrypting sources: {error}"))?;
+    let built = flux::build(&readable, start, spec).map_err(|error| error.to_string())?;
+    let decrypted = built.into_iter().map(|document| {
+        let name = flux::short_id(&document);
+        decryption::decrypt(document, keys)
+            .map_err(|error| format!("decryption failed for '{name}': {error}"))
+    });
+    decrypted.collect()
 }
 
 fn substitute(document: &Value, variables: &Variables, how: Substitution) -> Result<Value, String> {

@@ -22,6 +22,14 @@ pub struct Config {
     pub no_cross_namespace_refs: bool,
     /// ServiceAccount of Kustomizations that name none.
     pub default_service_account: String,
+    /// Whether kubeconfigs may switch off the check of certificates.
+    pub insecure_kubeconfig_tls: bool,
+    /// Whether sources of kind ExternalArtifact are followed.
+    pub external_artifact: bool,
+    /// Where the controller runs, if it knows.
+    pub runtime_namespace: Option<String>,
+    /// Secret there with the age keys of Kustomizations that name no Secret.
+    pub sops_age_secret: String,
     /// Further managers whose fields are taken over.
     pub override_managers: Vec<String>,
     /// Kinds that are applied in a stage of their own, as `group/Kind`.
@@ -31,6 +39,8 @@ pub struct Config {
     pub config_selector: Option<String>,
     /// Whether one failed object ends the wait for the others.
     pub fail_fast: bool,
+    /// Whether a call for the next pass ends the wait for health.
+    pub cancel_health_checks: bool,
     /// Whether a variable that is not defined fails the build.
     pub strict_substitution: bool,
     /// Whether a dependency has to pass the built-in rule besides its own expression.
@@ -46,10 +56,15 @@ impl Default for Config {
             http_retry: 9,
             no_cross_namespace_refs: false,
             default_service_account: String::new(),
+            insecure_kubeconfig_tls: false,
+            external_artifact: false,
+            runtime_namespace: None,
+            sops_age_secret: String::new(),
             override_managers: Vec::new(),
             custom_stage_kinds: Vec::new(),
             config_selector: Some(format!("{}=Enabled", flux_api::meta::WATCH_LABEL)),
             fail_fast: true,
+            cancel_health_checks: false,
             strict_substitution: true,
             additive_dependency_check: false,
         }

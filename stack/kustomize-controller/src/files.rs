@@ -8,27 +8,46 @@ use std::{
 use kustomize::{Files, ReadError};
 use tempfile::TempDir;
 
+/// A path below a directory, without a slash at either end; `..` leads no higher than the root.
+pub(crate) fn inside(dir: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in dir.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
 /// An unpacked artifact, deleted when dropped. Nothing outside can be named or reached through links.
 pub(crate) struct Tree {
-    directory: TempDir,
+    root: PathBuf,
+    /// What is deleted with it.
+    _directory: Option<TempDir>,
     start: String,
 }
 
 impl Tree {
     /// The tree in `directory`; `start` is the directory in it to build, kept inside whatever it says.
     pub(crate) fn new(directory: TempDir, start: &str) -> Self {
-        let mut parts: Vec<&str> = Vec::new();
-        for part in start.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => {
-                    parts.pop();
-                }
-                part => parts.push(part),
-            }
+        Self {
+            root: directory.path().to_owned(),
+            _directory: Some(directory),
+            start: inside("", start),
         }
-        let start = parts.join("/");
-        Self { directory, start }
+    }
+
+    /// A folder that stays, as the tree that its artifact would be.
+    pub(crate) fn at(root: &Path, start: &str) -> Self {
+        Self {
+            root: root.to_owned(),
+            _directory: None,
+            start: inside("", start),
+        }
     }
 
     /// The directory to build, without a slash at either end.
@@ -43,7 +62,7 @@ impl Tree {
 
     /// The file or directory itself; nothing if a link stands in the way.
     fn real(&self, path: &str) -> Option<PathBuf> {
-        let mut here = self.directory.path().to_owned();
+        let mut here = self.root.clone();
         for part in path.split('/').filter(|part| !part.is_empty()) {
             here.push(part);
             if fs::symlink_metadata(&here).ok()?.file_type().is_symlink() {

@@ -1,17 +1,18 @@
 //! Stage: waits until what was applied is as wanted.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use flux_api::{
     ConditionStatus, Kustomization, KustomizationStatus,
     kustomization::GROUP,
     meta::HEALTHY,
-    reason::{HEALTH_CHECK_FAILED, PROGRESSING, SUCCEEDED},
+    reason::{HEALTH_CHECK_CANCELED, HEALTH_CHECK_FAILED, PROGRESSING, SUCCEEDED},
 };
-use flux_runtime::Failure;
+use flux_runtime::{Announce, Failure};
+use futures::future::{self, Either, select};
 use kube::ResourceExt;
 use manifest::{Gvk, ObjectRef};
-use ssa::{ChangeSet, WaitOptions};
+use ssa::{ChangeSet, StatusReader, WaitOptions};
 use stdx::duration::format as go;
 
 use crate::reconcile::{Kustomizer, Pass};
@@ -57,7 +58,19 @@ pub(crate) async fn check(
         timeout,
         fail_fast: cx.config.fail_fast,
     };
-    let verdict = pass.manager.wait(&objects, &options, &[&pass.expressions]).await;
+    let readers: [&dyn StatusReader; 1] = [&pass.expressions];
+    let wait = pass.manager.wait(&objects, &options, &readers);
+    let superseded = async {
+        if cx.config.cancel_health_checks {
+            progress.superseded().await
+        } else {
+            future::pending().await
+        }
+    };
+    let verdict = match select(pin!(wait), pin!(superseded)).await {
+        Either::Left((verdict, _)) => verdict,
+        Either::Right((by, _)) => return Err(canceled(&by)),
+    };
     let took = go(cx.edges.clock.since(started));
     if let Err(error) = verdict {
         let text = error.to_string();
@@ -74,6 +87,16 @@ pub(crate) async fn check(
     }
     progress.set(HEALTHY, ConditionStatus::True, SUCCEEDED, message);
     Ok(())
+}
+
+/// The wait is over because something calls for the next pass.
+fn canceled(by: &str) -> Failure {
+    let event = format!("Health checks canceled due to new reconciliation triggered by {by}");
+    Failure::retry(
+        HEALTH_CHECK_CANCELED,
+        format!("New reconciliation triggered by {by}"),
+    )
+    .announce(Announce::Normal(event))
 }
 
 /// The objects to wait for; nothing when no wait is asked for.

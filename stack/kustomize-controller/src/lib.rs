@@ -4,18 +4,22 @@
 //! It never talks to another controller; sources are read from the API server and their artifacts over HTTP.
 //!
 //! - [`reconcile`]: the story;
-//! - `source`, `dependencies`, `build`, `apply`, `health`: its stages;
-//! - `expressions`, `history`, `variables`: what the stages compute with;
+//! - `source`, `dependencies`, `decryption`, `build`, `apply`, `health`: its stages;
+//! - [`offline`]: the build without a cluster;
+//! - `kubeconfig`, `expressions`, `history`, `variables`: what the stages compute with;
 //! - `watches`: what wakes the controller.
 
 mod apply;
 mod build;
 mod config;
+mod decryption;
 mod dependencies;
 mod expressions;
 mod files;
 mod health;
 mod history;
+mod kubeconfig;
+mod offline;
 mod reconcile;
 mod source;
 mod variables;
@@ -26,6 +30,7 @@ use std::sync::Arc;
 use edges::Edges;
 
 pub use config::Config;
+pub use offline::{Offline, offline};
 
 /// Runs the controller until it is dropped.
 pub async fn run(edges: Edges, config: Config) {

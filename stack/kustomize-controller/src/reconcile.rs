@@ -17,7 +17,9 @@ use flux_api::{
         RECONCILIATION_SUCCEEDED,
     },
 };
-use flux_runtime::{Disposition::Retry, Done, EventType, Failure, OrFail, Progress, Reconciler, RetryPolicy};
+use flux_runtime::{
+    Announce, Disposition::Retry, Done, EventType, Failure, OrFail, Progress, Reconciler, RetryPolicy,
+};
 use kube::ResourceExt;
 use manifest::ObjectRef;
 use ssa::{Cluster, ResourceManager, inventory};
@@ -25,13 +27,13 @@ use stdx::duration::format as go;
 
 use crate::{
     Config, apply, build,
-    build::Built,
+    build::{Built, Inputs},
     config::NAME,
-    dependencies,
+    decryption, dependencies,
     expressions::HealthExpressions,
     health,
     history::{self, Entry},
-    source, variables,
+    kubeconfig, source, variables,
 };
 
 /// The controller.
@@ -63,20 +65,25 @@ impl Kustomizer {
             .filter(|name| !name.is_empty())
     }
 
-    /// What applies and deletes for an object, with the rights of its account.
-    fn manager(&self, object: &Kustomization) -> Result<ResourceManager, String> {
-        if object.spec.kube_config.is_some() {
-            // DIFFERENCE: upstream applies to the remote cluster; this is refused rather than applied to the wrong one.
-            return Err("failed to build kube client: spec.kubeConfig is not supported".to_owned());
-        }
-        let cluster = match self.account(object) {
-            None => self.cluster.clone(),
-            Some(account) => {
-                let namespace = object.namespace().unwrap_or_default();
-                let user = format!("system:serviceaccount:{namespace}:{account}");
-                let client = edges::impersonate(self.cluster.client(), &edges::Impersonate { user })
-                    .map_err(|error| format!("failed to build kube client: {error}"))?;
-                self.cluster.with_client(client)
+    /// What applies and deletes for an object, in its cluster and with the rights of its account.
+    async fn manager(&self, object: &Kustomization) -> Result<ResourceManager, String> {
+        let impersonate = self.account(object).map(|account| {
+            let namespace = object.namespace().unwrap_or_default();
+            let user = format!("system:serviceaccount:{namespace}:{account}");
+            edges::Impersonate { user }
+        });
+        let cluster = match (&object.spec.kube_config, impersonate) {
+            (Some(reference), impersonate) => {
+                let mut remote = kubeconfig::cluster(self, object, reference).await?;
+                remote.impersonate = impersonate;
+                let client = edges::remote_cluster(&self.edges.http, &remote);
+                Cluster::new(client.map_err(|error| error.to_string())?)
+            }
+            (None, None) => self.cluster.clone(),
+            (None, Some(whom)) => {
+                let client = edges::impersonate(self.cluster.client(), &whom);
+                self.cluster
+                    .with_client(client.map_err(|error| error.to_string())?)
             }
         };
         Ok(ResourceManager::new(cluster, self.edges.clock, NAME))
@@ -110,7 +117,7 @@ impl Reconciler for Kustomizer {
         let expressions =
             HealthExpressions::parse(object.spec.health_check_exprs.as_deref().unwrap_or_default())
                 .map_err(|error| terminal(&error))?;
-        refuse_what_is_not_built(object)?;
+        refuse_gated_features(object)?;
 
         let artifact = source::resolve(self, object).await?;
         let revision = artifact.revision.clone();
@@ -130,9 +137,18 @@ impl Reconciler for Kustomizer {
         status.last_attempted_revision = Some(revision.clone());
         let message = format!("Building manifests for revision {revision} with a timeout of {limit}");
         progress.report(status, message).await?;
-        let manager = self.manager(object).or_fail(Retry, RECONCILIATION_FAILED)?;
-        let variables = variables::of(self, object).await;
-        let built = build::build(object, &tree, &variables, &self.config).or_fail(Retry, BUILD_FAILED)?;
+        let manager = self.manager(object).await.map_err(|error| {
+            let event = format!("failed to build kube client: {error}");
+            Failure::retry(RECONCILIATION_FAILED, error).announce(Announce::Warning(event))
+        })?;
+        let inputs = Inputs {
+            variables: variables::of(self, object).await,
+            keys: decryption::keys(self, object)
+                .await
+                .or_fail(Retry, BUILD_FAILED)?,
+        };
+        let built = build::build(object, &tree, tree.start(), &inputs, &self.config);
+        let built = built.or_fail(Retry, BUILD_FAILED)?;
 
         let message = format!("Detecting drift for revision {revision} with a timeout of {limit}");
         progress.report(status, message).await?;
@@ -193,7 +209,10 @@ impl Reconciler for Kustomizer {
             progress.event(EventType::Warning, None, message).await;
             return Ok(());
         }
-        let manager = self.manager(object).map_err(|error| pruning_failed(&error))?;
+        let manager = self
+            .manager(object)
+            .await
+            .map_err(|error| pruning_failed(&error))?;
         apply::delete_all(&manager, object, &objects, progress)
             .await
             .map_err(|error| pruning_failed(&error))
@@ -251,23 +270,16 @@ pub(crate) fn terminal(error: &str) -> Failure {
     Failure::stalled(INVALID_CEL_EXPRESSION, text)
 }
 
-/// Features that are known and not built fail here, so that none is silently left out.
-///
-/// DIFFERENCE: upstream decrypts.
-fn refuse_what_is_not_built(object: &Kustomization) -> Result<(), Failure> {
-    let Some(decryption) = &object.spec.decryption else {
+/// Decryption with the identity of an account needs a feature that is off, as it is by default upstream.
+fn refuse_gated_features(object: &Kustomization) -> Result<(), Failure> {
+    let account = object.spec.decryption.as_ref();
+    let account = account.and_then(|decryption| decryption.service_account_name.as_deref());
+    if account.is_none_or(str::is_empty) {
         return Ok(());
-    };
-    if decryption
-        .service_account_name
-        .as_deref()
-        .is_some_and(|name| !name.is_empty())
-    {
-        let text = "to use spec.decryption.serviceAccountName for decryption authentication please enable the \
-                    ObjectLevelWorkloadIdentity feature gate in the controller";
-        return Err(Failure::stalled(FEATURE_GATE_DISABLED, text).unobserved());
     }
-    Err(Failure::stalled(BUILD_FAILED, "spec.decryption is not supported"))
+    let text = "to use spec.decryption.serviceAccountName for decryption authentication please enable the \
+                ObjectLevelWorkloadIdentity feature gate in the controller";
+    Err(Failure::stalled(FEATURE_GATE_DISABLED, text).unobserved())
 }
 
 fn origin_revision(artifact: &Artifact) -> Option<String> {
@@ -287,7 +299,7 @@ fn takes_objects_along(object: &Kustomization) -> bool {
 }
 
 fn pruning_failed(error: &dyn std::fmt::Display) -> Failure {
-    Failure::retry(RECONCILIATION_FAILED, error.to_string()).announce(flux_runtime::Announce::Warning(
+    Failure::retry(RECONCILIATION_FAILED, error.to_string()).announce(Announce::Warning(
         "pruning for deleted resource failed".to_owned(),
     ))
 }

@@ -19,7 +19,7 @@ pub(crate) async fn resolve(cx: &Kustomizer, object: &Kustomization) -> Result<A
     let kind = object.spec.source_ref.kind;
     let namespace = object.source_namespace();
     let name = object.spec.source_ref.name.clone();
-    if kind == SourceKind::ExternalArtifact {
+    if kind == SourceKind::ExternalArtifact && !cx.config.external_artifact {
         let text =
             format!("can't access '{kind}/{namespace}/{name}', ExternalArtifact feature gate is disabled");
         return Err(Failure::stalled(ACCESS_DENIED, text).unobserved());

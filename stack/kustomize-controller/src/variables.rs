@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flux_api::{
     Kustomization,
-    kustomization::{SubstituteKind, SubstituteReference},
+    kustomization::{PostBuild, SubstituteKind, SubstituteReference},
 };
 use kube::ResourceExt;
 use manifest::{Gvk, ObjectRef};
@@ -26,11 +26,19 @@ pub(crate) async fn of(cx: &Kustomizer, object: &Kustomization) -> Variables {
         let namespace = object.namespace().unwrap_or_default();
         variables.extend(read(cx, reference, namespace).await?);
     }
+    Ok(complete(variables, post_build))
+}
+
+/// Variables of other objects with the inline ones over them, all without line breaks.
+pub(crate) fn complete(
+    mut variables: BTreeMap<String, String>,
+    post_build: &PostBuild,
+) -> BTreeMap<String, String> {
     variables.extend(post_build.substitute.clone().unwrap_or_default());
     for value in variables.values_mut() {
         value.retain(|c| c != '\n');
     }
-    Ok(variables)
+    variables
 }
 
 async fn read(
@@ -54,14 +62,19 @@ async fn read(
             ));
         }
     };
+    Ok(data(&found, reference.kind))
+}
+
+/// The texts that a ConfigMap or Secret holds.
+pub(crate) fn data(found: &Value, kind: SubstituteKind) -> BTreeMap<String, String> {
     let data = found.get("data").and_then(Value::as_object).into_iter().flatten();
     let pairs = data.filter_map(|(key, value)| {
         let text = value.as_str()?;
-        let text = match reference.kind {
+        let text = match kind {
             SubstituteKind::ConfigMap => text.to_owned(),
             SubstituteKind::Secret => String::from_utf8(STANDARD.decode(text).ok()?).ok()?,
         };
         Some((key.clone(), text))
     });
-    Ok(pairs.collect())
+    pairs.collect()
 }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use flux_api::{GitRepository, Kustomization, meta, meta::is_ready};
+use flux_api::{Bucket, ExternalArtifact, GitRepository, Kustomization, OciRepository, meta, meta::is_ready};
 use flux_runtime::{Change, Objects, Watch};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::discovery::ApiResource;
@@ -16,12 +16,22 @@ use crate::Config;
 
 /// The watches of the controller.
 pub(crate) fn watches(config: &Config) -> Vec<Watch> {
-    // DIFFERENCE: upstream watches all kinds of sources; the others are noticed at the next interval.
-    let mut watches = vec![Watch {
-        resource: ApiResource::erase::<GitRepository>(&()),
-        labels: None,
-        map: Arc::new(|change, objects| of_source("GitRepository", change, objects)),
-    }];
+    let source = |resource: ApiResource| {
+        let kind = resource.kind.clone();
+        Watch {
+            resource,
+            labels: None,
+            map: Arc::new(move |change, objects| of_source(&kind, change, objects)),
+        }
+    };
+    let mut watches = vec![
+        source(ApiResource::erase::<GitRepository>(&())),
+        source(ApiResource::erase::<OciRepository>(&())),
+        source(ApiResource::erase::<Bucket>(&())),
+    ];
+    if config.external_artifact {
+        watches.push(source(ApiResource::erase::<ExternalArtifact>(&())));
+    }
     if let Some(labels) = &config.config_selector {
         watches.push(Watch {
             resource: ApiResource::erase::<ConfigMap>(&()),

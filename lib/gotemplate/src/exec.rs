@@ -4,6 +4,7 @@ mod call;
 
 use std::{collections::BTreeMap, mem, rc::Rc};
 
+use regex::bytes::Regex;
 use stdx::quote::quote;
 
 use crate::{
@@ -67,6 +68,8 @@ pub struct Run<'r> {
     pub(crate) set: Rc<Set>,
     /// How often each name is being included at the moment.
     pub(crate) included: BTreeMap<String, usize>,
+    /// Patterns that were compiled before.
+    pub(crate) regexes: BTreeMap<String, Regex>,
     out: Vec<u8>,
     written: usize,
     stack: usize,
@@ -133,6 +136,7 @@ impl<'r> Run<'r> {
             world,
             set,
             included: BTreeMap::new(),
+            regexes: BTreeMap::new(),
             out: Vec::new(),
             written: 0,
             stack: 0,
@@ -266,7 +270,11 @@ impl<'r> Run<'r> {
     fn choose<'t>(&mut self, frame: &mut Frame<'t>, dot: &Operand, branch: &'t Branch) -> Result<Flow> {
         let value = self.pipeline(frame, dot, &branch.pipe)?;
         if value.value.is_true() {
-            let dot = if branch.kind == BranchKind::With { &value } else { dot };
+            let dot = if branch.kind == BranchKind::With {
+                &value
+            } else {
+                dot
+            };
             return self.list(frame, dot, &branch.list);
         }
         match &branch.otherwise {
@@ -287,14 +295,18 @@ impl<'r> Run<'r> {
         if let Some(count) = over.as_int() {
             if branch.pipe.declared.len() > 1 {
                 let shown = format::shown(&over);
-                return frame.fail(format!("can't use {shown} to iterate over more than one variable"));
+                return frame.fail(format!(
+                    "can't use {shown} to iterate over more than one variable"
+                ));
             }
             let element = |index: i64| match over {
                 Value::Int64(_) => Value::Int64(index),
                 _ => Value::Int(index),
             };
             for index in 0..count {
-                if self.once(frame, branch, Operand::default(), Operand::plain(element(index)))? == Flow::Break {
+                if self.once(frame, branch, Operand::default(), Operand::plain(element(index)))?
+                    == Flow::Break
+                {
                     break;
                 }
             }
@@ -366,10 +378,18 @@ impl<'r> Run<'r> {
                 _ => {}
             }
         } else {
-            if let Some((_, slot)) = mark.checked_sub(1).filter(|_| !declared.is_empty()).and_then(|at| frame.vars.get_mut(at)) {
+            if let Some((_, slot)) = mark
+                .checked_sub(1)
+                .filter(|_| !declared.is_empty())
+                .and_then(|at| frame.vars.get_mut(at))
+            {
                 *slot = item.clone();
             }
-            if let Some((_, slot)) = mark.checked_sub(2).filter(|_| declared.len() > 1).and_then(|at| frame.vars.get_mut(at)) {
+            if let Some((_, slot)) = mark
+                .checked_sub(2)
+                .filter(|_| declared.len() > 1)
+                .and_then(|at| frame.vars.get_mut(at))
+            {
                 *slot = index;
             }
         }
@@ -378,7 +398,12 @@ impl<'r> Run<'r> {
         Ok(flow)
     }
 
-    pub(crate) fn pipeline<'t>(&mut self, frame: &mut Frame<'t>, dot: &Operand, pipe: &'t Pipe) -> Result<Operand> {
+    pub(crate) fn pipeline<'t>(
+        &mut self,
+        frame: &mut Frame<'t>,
+        dot: &Operand,
+        pipe: &'t Pipe,
+    ) -> Result<Operand> {
         frame.at(Part::Pipe(pipe));
         self.enter(frame)?;
         let mut value = None;
@@ -476,7 +501,10 @@ impl<'r> Run<'r> {
         self.fields(frame, dot, receiver, Part::Arg(arg), names, rest, last)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a call needs, as upstream passes it")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a call needs, as upstream passes it"
+    )]
     fn fields<'t>(
         &mut self,
         frame: &mut Frame<'t>,
@@ -496,7 +524,10 @@ impl<'r> Run<'r> {
         self.field(frame, dot, &receiver, part, name, rest, last)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a call needs, as upstream passes it")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a call needs, as upstream passes it"
+    )]
     fn field<'t>(
         &mut self,
         frame: &mut Frame<'t>,
@@ -551,7 +582,10 @@ impl<'r> Run<'r> {
             }
             _ => {}
         }
-        frame.fail(format!("can't evaluate field {name} in type {}", receiver.type_name()))
+        frame.fail(format!(
+            "can't evaluate field {name} in type {}",
+            receiver.type_name()
+        ))
     }
 }
 
@@ -573,7 +607,12 @@ fn constant(frame: &Frame<'_>, arg: &Arg) -> Result<Operand> {
         ArgKind::Bool(value) => Value::Bool(*value),
         ArgKind::String { text, .. } => Value::Text(text.clone()),
         ArgKind::Number(number) => ideal(frame, number)?,
-        _ => return frame.fail(format!("can't evaluate command {}", quote(arg.to_string().as_bytes()))),
+        _ => {
+            return frame.fail(format!(
+                "can't evaluate command {}",
+                quote(arg.to_string().as_bytes())
+            ));
+        }
     };
     Ok(Operand::plain(value))
 }

@@ -367,7 +367,10 @@ impl<'a> Lexer<'a> {
                 self.take(Kind::RightParen)
             }
             _ if c.is_ascii() && is_print(c) => self.take(Kind::Char),
-            _ => self.error(format!("unrecognized character in action: {}", code_point(Some(c)))),
+            _ => self.error(format!(
+                "unrecognized character in action: {}",
+                code_point(Some(c))
+            )),
         }
     }
 
@@ -515,7 +518,11 @@ fn code_point(c: Option<char>) -> String {
         None => "U+FFFFFFFFFFFFFFFF".to_owned(),
         Some(c) if is_print(c) => {
             let quoted = quote_char(c);
-            let shown = if quoted.contains('\\') { format!("'{c}'") } else { quoted };
+            let shown = if quoted.contains('\\') {
+                format!("'{c}'")
+            } else {
+                quoted
+            };
             format!("U+{:04X} {shown}", u32::from(c))
         }
         Some(c) => format!("U+{:04X}", u32::from(c)),

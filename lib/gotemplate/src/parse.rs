@@ -189,7 +189,11 @@ impl<'s, 'a> Parser<'s, 'a> {
         }
         let mut extra = String::new();
         if self.action_line != 0 && self.action_line != token.line {
-            let action = if token.text.ends_with(" action") { "" } else { " in action" };
+            let action = if token.text.ends_with(" action") {
+                ""
+            } else {
+                " in action"
+            };
             extra = format!("{action} started at {}:{}", self.shared.file, self.action_line);
         }
         self.fail(format!("{}{extra}", token.shown()))
@@ -547,11 +551,17 @@ impl<'s, 'a> Parser<'s, 'a> {
         arg = match arg.kind {
             ArgKind::Field(mut names) => {
                 names.append(&mut fields);
-                Arg { pos, kind: ArgKind::Field(names) }
+                Arg {
+                    pos,
+                    kind: ArgKind::Field(names),
+                }
             }
             ArgKind::Variable(mut names) => {
                 names.append(&mut fields);
-                Arg { pos, kind: ArgKind::Variable(names) }
+                Arg {
+                    pos,
+                    kind: ArgKind::Variable(names),
+                }
             }
             ArgKind::Bool(_) | ArgKind::String { .. } | ArgKind::Number(_) | ArgKind::Nil | ArgKind::Dot => {
                 let shown = quote(arg.to_string().as_bytes());

@@ -101,13 +101,13 @@ pub static TEXTS: ListType = ListType {
     methods: no_list_methods,
 };
 /// `[]int`
-pub static INTS: ListType = ListType {
+pub(crate) static INTS: ListType = ListType {
     name: "[]int",
     element: Element::Int,
     methods: no_list_methods,
 };
 /// `[][]interface {}`
-pub static LISTS: ListType = ListType {
+pub(crate) static LISTS: ListType = ListType {
     name: "[][]interface {}",
     element: Element::List,
     methods: no_list_methods,
@@ -281,6 +281,11 @@ pub trait Object {
 }
 
 impl Value {
+    /// A value out of JSON, whose numbers all are floats.
+    pub fn from_json(json: &serde_json::Value) -> Self {
+        crate::sprig::from_json(json, false)
+    }
+
     /// A text.
     pub fn text(text: impl AsRef<[u8]>) -> Self {
         Self::Text(text.as_ref().into())
@@ -428,8 +433,8 @@ impl From<Map> for Value {
 
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&crate::format::sprint(std::slice::from_ref(
-            self,
-        ))))
+        f.write_str(&String::from_utf8_lossy(&crate::format::sprint(
+            std::slice::from_ref(self),
+        )))
     }
 }

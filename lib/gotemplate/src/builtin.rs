@@ -7,7 +7,7 @@ use crate::{
     exec::Operand,
     format::{sprint, sprintf, sprintln},
     function::{Function, Type},
-    value::{Element, List, Map, Value},
+    value::{List, Map, Value},
 };
 
 type Result<T> = std::result::Result<T, Error>;

@@ -18,7 +18,7 @@ mod parse;
 mod set;
 mod sprig;
 mod value;
-mod world;
+mod outside;
 
 pub use error::Error;
 pub use exec::Run;
@@ -26,4 +26,4 @@ pub use function::{Body, Function, Type};
 pub use set::{Functions, Missing, Set, deep};
 pub use sprig::functions;
 pub use value::{Element, LIST, List, ListType, MAP, Map, MapType, Object, TEXT_MAP, TEXTS, Text, Value};
-pub use world::{CertificateRequest, Nowhere, World};
+pub use outside::{CertificateRequest, Nowhere, World};

@@ -110,17 +110,6 @@ pub(crate) enum NumberError {
     Range,
 }
 
-impl NumberError {
-    /// `strconv.ParseInt: parsing "x": invalid syntax`.
-    pub(crate) fn shown(self, function: &str, text: &[u8]) -> String {
-        let why = match self {
-            Self::Syntax => "invalid syntax",
-            Self::Range => "value out of range",
-        };
-        format!("strconv.{function}: parsing {}: {why}", quote(text))
-    }
-}
-
 /// `strconv.ParseUint`; base zero reads prefixes and underscores.
 pub(crate) fn parse_uint(text: &str, base: u32) -> Result<u64, NumberError> {
     let (digits, radix) = if base == 0 {

@@ -6,7 +6,7 @@ use stdx::quote::quote;
 
 use crate::{
     ast::Tree, error::Error, exec::Run, function::Function, limits::STACK_BYTES, parse::parse, value::Value,
-    world::World,
+    outside::World,
 };
 
 /// The functions that templates can call besides Go's own.

@@ -32,6 +32,7 @@ use crate::{
     value::{Map, Value},
 };
 
+pub(crate) use helm::to_yaml;
 pub(crate) use json::from_json;
 
 pub(crate) type Result = std::result::Result<Value, Error>;

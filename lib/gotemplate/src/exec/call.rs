@@ -8,7 +8,10 @@ use crate::{
     value::Value,
 };
 
-use super::{Frame, Operand, Result, Run, constant, shown};
+use super::{
+    Frame, Operand, Result, Run,
+    operand::{constant, shown},
+};
 
 /// What an argument shall be.
 #[derive(Clone, Copy)]

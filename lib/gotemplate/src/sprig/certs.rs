@@ -8,7 +8,7 @@ use crate::{
     format::shown,
     function::Type::{Int, List, Object as Of, Text},
     value::{Object, Value},
-    world::CertificateRequest,
+    outside::CertificateRequest,
 };
 
 use super::{Result, Row, any, bytes, encode::from_base64, int, text};
@@ -156,7 +156,7 @@ fn request(args: &[Value]) -> std::result::Result<CertificateRequest, Error> {
     })?;
     if let Some(bad) = addresses
         .iter()
-        .find(|it| it.parse::<std::net::IpAddr>().is_err())
+        .find(|it| it.parse::<core::net::IpAddr>().is_err())
     {
         return Err(Error::new(format!("error parsing ip: {bad}")));
     }

@@ -58,7 +58,7 @@ pub(crate) const TABLE: &[Row] = &[
         Ok(picked.into())
     }),
     ("omit", &[MapType, Text], true, |_, args| {
-        let kept = map(args, 0).retyped(&crate::value::MAP);
+        let kept = map(args, 0).copied_as(&crate::value::MAP);
         for (index, _) in args.iter().enumerate().skip(1) {
             kept.remove(bytes(args, index));
         }

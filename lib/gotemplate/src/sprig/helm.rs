@@ -191,8 +191,3 @@ fn from_yaml(
     }
     Ok(from_json(&json, false))
 }
-
-/// The YAML that files and maps of texts are printed as.
-pub(crate) fn yaml_of(value: &Value) -> Value {
-    to_yaml(value).unwrap_or_default().into()
-}

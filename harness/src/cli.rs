@@ -1,6 +1,7 @@
 //! The command line of `gitops-conformance`, and its exit codes.
 
 mod attached;
+mod build;
 mod select;
 mod world;
 
@@ -76,6 +77,8 @@ enum Command {
     Schema,
     /// Measures the figures that the README quotes, the whole suite among them.
     Bench,
+    /// Prints what would come of a directory, without any cluster.
+    Build(build::BuildArgs),
     /// Opens a cluster in real time for kubectl, git and controllers.
     World(world::WorldArgs),
     /// Replays recorded API exchanges and prints how many are answered alike.
@@ -202,6 +205,7 @@ fn dispatch(cli: &Cli) -> io::Result<Exit> {
             print(&json_schema());
             Ok(Exit::Passed)
         }
+        Command::Build(args) => build::run(args),
         Command::World(args) => world::run(args),
         Command::Corpus { dir, filter } => corpus(dir, filter.as_deref()),
         Command::Bench => bench(&read(cli.root.as_deref())?),

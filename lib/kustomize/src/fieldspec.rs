@@ -1,13 +1,13 @@
 //! Paths that say which fields of which kinds a transformer changes, and walking them.
 
-use std::sync::OnceLock;
-
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{Error, id::Id};
 
 /// One path of the built-in configuration, or of the user's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub(crate) struct FieldSpec {
     pub(crate) path: String,
     pub(crate) group: String,
@@ -41,13 +41,10 @@ pub(crate) type Setter<'a> = dyn FnMut(&mut Value) -> Result<(), Error> + 'a;
 
 impl FieldSpec {
     pub(crate) fn everywhere(path: &str, create: bool) -> Self {
-        let nothing = String::new;
         Self {
             path: path.to_owned(),
-            group: nothing(),
-            version: nothing(),
-            kind: nothing(),
             create,
+            ..Self::default()
         }
     }
 
@@ -78,6 +75,15 @@ impl FieldSpec {
         fits(&self.group, &id.group) && fits(&self.version, &id.version) && fits(&self.kind, &id.kind)
     }
 
+    /// As [`Self::selects`], without making an id.
+    pub(crate) fn selects_object(&self, object: &Value) -> bool {
+        let (group, version) = manifest::split_api_version(manifest::object::api_version(object));
+        let fits = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
+        fits(&self.kind, manifest::object::kind(object))
+            && fits(&self.group, group)
+            && fits(&self.version, version)
+    }
+
     /// `Kind.version.group`, with words in brackets for what is absent.
     pub(crate) fn gvk(&self) -> String {
         let or = |text: &str, absent: &str| {
@@ -102,15 +108,16 @@ impl FieldSpec {
         create: Create,
         set: &mut Setter<'_>,
     ) -> Result<(), Error> {
-        let id = Id::of(object);
-        if !self.selects(&id) {
+        if !self.selects_object(object) {
             return Ok(());
         }
         let parts = split(&self.path);
         let parts: Vec<_> = parts.iter().map(String::as_str).collect();
         let create = if self.create { create } else { Create::Nothing };
-        walk(object, &parts, create, set)
-            .map_err(|error| error.within(format!("considering field '{}' of object {id}", self.path)))
+        walk(object, &parts, create, set).map_err(|error| {
+            let id = Id::of(object);
+            error.within(format!("considering field '{}' of object {id}", self.path))
+        })
     }
 }
 
@@ -165,76 +172,10 @@ fn walk(here: &mut Value, path: &[&str], create: Create, set: &mut Setter<'_>) -
     }
 }
 
-/// The built-in paths of one list, such as `commonLabels`.
-pub(crate) fn built_in(list: &str) -> Vec<FieldSpec> {
-    static LINES: OnceLock<Vec<(&str, FieldSpec)>> = OnceLock::new();
-    let all = LINES.get_or_init(|| {
-        let lines = include_str!("../data/fields.txt").lines();
-        lines
-            .filter_map(|line| line.split_once(' '))
-            .filter(|(list, _)| *list != "#")
-            .filter_map(|(list, rest)| Some((list, FieldSpec::parse(rest)?)))
-            .collect()
-    });
-    let specs = all.iter().filter(|(name, _)| *name == list);
-    specs.map(|(_, spec)| spec.clone()).collect()
-}
-
-/// A kind whose names are held by fields of other kinds.
-#[derive(Debug)]
-pub(crate) struct Referral {
-    pub(crate) target: FieldSpec,
-    pub(crate) referrers: Vec<FieldSpec>,
-}
-
-/// The built-in references.
-pub(crate) fn references() -> &'static [Referral] {
-    static ALL: OnceLock<Vec<Referral>> = OnceLock::new();
-    ALL.get_or_init(|| {
-        let mut all: Vec<Referral> = Vec::new();
-        let lines = include_str!("../data/references.txt").lines();
-        for spec in lines
-            .filter(|line| !line.starts_with('#'))
-            .filter_map(FieldSpec::parse)
-        {
-            match all.last_mut() {
-                Some(referral) if spec.path != "target" => referral.referrers.push(spec),
-                _ => all.push(Referral {
-                    target: spec,
-                    referrers: Vec::new(),
-                }),
-            }
-        }
-        all
-    })
-}
-
-/// Adds the paths that are not there yet; one that differs in `create` only is not added.
-pub(crate) fn merge(list: &mut Vec<FieldSpec>, more: Vec<FieldSpec>) {
-    for spec in more {
-        let known = |other: &FieldSpec| {
-            FieldSpec {
-                create: other.create,
-                ..spec.clone()
-            } == *other
-        };
-        if !list.iter().any(known) {
-            list.push(spec);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn the_tables_are_read() {
-        assert_eq!(built_in("replicas").len(), 4);
-        assert_eq!(references().len(), 16);
-        assert!(references().iter().all(|referral| !referral.referrers.is_empty()));
-    }
 
     #[test]
     fn paths_create_maps_but_no_lists() {

@@ -17,6 +17,59 @@ pub trait Files {
     fn is_dir(&self, path: &str) -> bool;
     /// The names in a directory, sorted; none when it is no directory.
     fn list(&self, path: &str) -> Vec<String>;
+    /// The path without links in it; itself where there are no links.
+    fn real(&self, path: &str) -> String {
+        path.to_owned()
+    }
+    /// Where to read a file that a kustomization in `root` names.
+    ///
+    /// # Errors
+    /// When that kustomization may not read it.
+    fn confirm(&self, root: &str, path: &str) -> Result<String, Error> {
+        let _ = root;
+        Ok(path.to_owned())
+    }
+}
+
+/// A tree in which a kustomization may only read files in its directory and below, as `kubectl kustomize` has it.
+pub struct RootOnly<'a>(pub &'a dyn Files);
+
+impl Files for RootOnly<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
+        self.0.read(path)
+    }
+
+    fn is_dir(&self, path: &str) -> bool {
+        self.0.is_dir(path)
+    }
+
+    fn list(&self, path: &str) -> Vec<String> {
+        self.0.list(path)
+    }
+
+    fn real(&self, path: &str) -> String {
+        self.0.real(path)
+    }
+
+    fn confirm(&self, root: &str, path: &str) -> Result<String, Error> {
+        let (real, asked) = (self.real(path), shown(path));
+        if self.is_dir(&real) {
+            return Err(Error::new(format!("'{asked}' must resolve to a file")));
+        }
+        if self.read(&real) == Err(ReadError::NotFound) {
+            return Err(Error::new(format!(
+                "evalsymlink failure on '{asked}' : lstat {asked}: no such file or directory"
+            )));
+        }
+        let dir = real.rsplit_once('/').map_or("", |(dir, _)| dir);
+        if !has_prefix(dir, root) {
+            let root = shown(root);
+            return Err(Error::new(format!(
+                "security; file '{asked}' is not in or below '{root}'"
+            )));
+        }
+        Ok(real)
+    }
 }
 
 /// Why a file could not be read.
@@ -153,7 +206,7 @@ pub(crate) fn load(files: &dyn Files, dir: &str, path: &str) -> Result<Vec<u8>, 
             "remote resource '{path}' is refused: loading from a URL is not supported"
         )));
     }
-    let path = join(dir, path)?;
+    let path = files.confirm(dir, &join(dir, path)?)?;
     let content = files.read(&path).map_err(|error| {
         let verb = if error == ReadError::IsDirectory {
             "read"

@@ -102,6 +102,14 @@ impl Files for Overlay<'_> {
     fn list(&self, path: &str) -> Vec<String> {
         self.below.list(path)
     }
+
+    fn real(&self, path: &str) -> String {
+        self.below.real(path)
+    }
+
+    fn confirm(&self, root: &str, path: &str) -> Result<String, Error> {
+        self.below.confirm(root, path)
+    }
 }
 
 fn join(dir: &str, name: &str) -> String {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Error, Files, files,
+    Error, Files, files, go,
     resource::{Behavior, Resource},
     spec::{Generator, GeneratorOptions},
 };
@@ -243,26 +243,10 @@ pub(crate) fn hash(object: &Value) -> String {
         }
         _ => object.clone(),
     };
-    let digest = Sha256::digest(go_json(&hashed).as_bytes());
+    let digest = Sha256::digest(go::json(&hashed).as_bytes());
     let hex = digest.iter().take(5).flat_map(|byte| [byte >> 4, byte & 15]);
     hex.map(|digit| b"gh2k456789mbcdtf"[usize::from(digit)] as char)
         .collect()
-}
-
-/// JSON as Go writes it: characters that matter in HTML are escaped.
-fn go_json(value: &Value) -> String {
-    let mut out = String::new();
-    for c in value.to_string().chars() {
-        match c {
-            '<' => out.push_str("\\u003c"),
-            '>' => out.push_str("\\u003e"),
-            '&' => out.push_str("\\u0026"),
-            '\u{2028}' => out.push_str("\\u2028"),
-            '\u{2029}' => out.push_str("\\u2029"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

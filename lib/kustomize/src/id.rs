@@ -45,11 +45,15 @@ impl Id {
 
     /// The same object: no namespace and the namespace `default` are the same one.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.is_same_but_namespace(other) && self.effective_namespace() == other.effective_namespace()
+    }
+
+    /// The same object if it is in the same namespace.
+    pub(crate) fn is_same_but_namespace(&self, other: &Self) -> bool {
         self.name == other.name
             && self.group == other.group
             && self.version == other.version
             && self.kind == other.kind
-            && self.effective_namespace() == other.effective_namespace()
     }
 
     /// As Go's `%#v` prints it.

@@ -6,8 +6,17 @@ use crate::{Error, resource::Resource};
 
 /// Reads the objects of a text.
 pub(crate) fn resources(text: &str) -> Result<Vec<Resource>, Error> {
+    from(yaml::read_objects(text)?)
+}
+
+/// Reads patches, in which nulls take away what they stand for.
+pub(crate) fn patches(text: &str) -> Result<Vec<Resource>, Error> {
+    from(yaml::read_documents(text, yaml::Dialect::Kyaml)?)
+}
+
+fn from(values: Vec<Value>) -> Result<Vec<Resource>, Error> {
     let mut queue = std::collections::VecDeque::new();
-    for value in yaml::read_documents(text, yaml::Dialect::Kyaml)? {
+    for value in values {
         checked(value, &mut queue)?;
     }
     let mut all = Vec::new();
@@ -25,9 +34,13 @@ pub(crate) fn resources(text: &str) -> Result<Vec<Resource>, Error> {
     Ok(all)
 }
 
-fn checked(value: Value, queue: &mut std::collections::VecDeque<Value>) -> Result<(), Error> {
+fn checked(mut value: Value, queue: &mut std::collections::VecDeque<Value>) -> Result<(), Error> {
     if value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty) {
         return Ok(());
+    }
+    // DIFFERENCE: upstream lets a name that is a number be one until something changes it.
+    if let Some(name @ (Value::Number(_) | Value::Bool(_))) = value.pointer_mut("/metadata/name") {
+        *name = Value::String(name.to_string());
     }
     validate(&value)?;
     queue.push_back(value);

@@ -5,13 +5,17 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::{Error, merge_keys::Known};
+use crate::{
+    Error,
+    merge_keys::{Known, Table},
+};
 
 const DIRECTIVE: &str = "$patch";
 
 /// Patches an object; nothing is left when the patch deletes it.
-pub(crate) fn merge(target: Value, patch: Value) -> Result<Option<Value>, Error> {
+pub(crate) fn merge(target: Value, patch: Value, table: &Table) -> Result<Option<Value>, Error> {
     let known = Known::object(
+        table,
         manifest::object::api_version(&target),
         manifest::object::kind(&target),
     );
@@ -101,12 +105,15 @@ impl Shape {
     }
 }
 
-fn walk(dest: Option<Value>, origin: Option<Value>, known: Known) -> Result<Option<Value>, Error> {
+fn walk(dest: Option<Value>, origin: Option<Value>, known: Known<'_>) -> Result<Option<Value>, Error> {
     let own = |dest: Option<Value>, origin: Option<Value>| origin.or(dest).filter(|value| !value.is_null());
     match Shape::shared(dest.as_ref(), origin.as_ref())? {
         Shape::Map => walk_map(dest, origin, known),
         Shape::List => match known.keys {
-            Some(keys) => walk_list(dest, origin, known, keys),
+            Some(keys) => {
+                let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+                walk_list(dest, origin, known, &keys)
+            }
             None => Ok(own(dest, origin)),
         },
         Shape::Scalar => Ok(own(dest, origin)),
@@ -116,7 +123,7 @@ fn walk(dest: Option<Value>, origin: Option<Value>, known: Known) -> Result<Opti
     }
 }
 
-fn walk_map(dest: Option<Value>, origin: Option<Value>, known: Known) -> Result<Option<Value>, Error> {
+fn walk_map(dest: Option<Value>, origin: Option<Value>, known: Known<'_>) -> Result<Option<Value>, Error> {
     let (mut dest, origin) = match (dest, origin) {
         (Some(Value::Object(dest)), None) => (dest, None),
         (Some(Value::Object(dest)), Some(Value::Object(mut origin))) => {
@@ -148,7 +155,7 @@ fn walk_map(dest: Option<Value>, origin: Option<Value>, known: Known) -> Result<
 fn walk_list(
     dest: Option<Value>,
     origin: Option<Value>,
-    known: Known,
+    known: Known<'_>,
     keys: &[&str],
 ) -> Result<Option<Value>, Error> {
     let (dest, origin) = match (dest, origin) {
@@ -191,7 +198,7 @@ fn merge_set(dest: Vec<Value>, origin: Vec<Value>) -> Vec<Value> {
 struct List<'a> {
     dest: Vec<Value>,
     origin: Vec<Value>,
-    known: Known,
+    known: Known<'a>,
     keys: &'a [&'a str],
 }
 

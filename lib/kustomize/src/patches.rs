@@ -6,6 +6,7 @@ use crate::{
     Error, Files,
     error::quoted,
     files, json_patch, load,
+    merge_keys::Table,
     resource::Resource,
     set::Set,
     spec::{Patch, Selector},
@@ -58,7 +59,7 @@ fn parse(files: &dyn Files, dir: &str, patch: &Patch) -> Result<Ready, Error> {
             (text, format!("[path: {}]", quoted(&patch.path)))
         }
     };
-    let loaded = match (load::resources(&text), json_patch::parse(&text)) {
+    let loaded = match (load::patches(&text), json_patch::parse(&text)) {
         (Ok(resources), Ok(operations)) if !resources.is_empty() && !operations.is_empty() => {
             return Err(Error::new(format!(
                 "illegally qualifies as both an SM and JSON patch: {source}"
@@ -88,9 +89,9 @@ fn parse(files: &dyn Files, dir: &str, patch: &Patch) -> Result<Ready, Error> {
 
 impl Ready {
     /// Applies the patch.
-    pub(crate) fn apply(&self, set: &mut Set) -> Result<(), Error> {
+    pub(crate) fn apply(&self, set: &mut Set, keys: &Table) -> Result<(), Error> {
         match &self.loaded {
-            Loaded::Strategic(patches) => self.strategic(set, patches),
+            Loaded::Strategic(patches) => self.strategic(set, patches, keys),
             Loaded::Json(operations) => {
                 let target = self.target.as_ref().ok_or_else(|| {
                     Error::new(format!("must specify a target for JSON patch {}", self.source))
@@ -104,7 +105,7 @@ impl Ready {
         }
     }
 
-    fn strategic(&self, set: &mut Set, patches: &[Resource]) -> Result<(), Error> {
+    fn strategic(&self, set: &mut Set, patches: &[Resource], keys: &Table) -> Result<(), Error> {
         let Some(target) = &self.target else {
             for patch in patches {
                 let id = patch.original_id();
@@ -114,7 +115,7 @@ impl Ready {
                         quoted(&id.to_string())
                     ))
                 })?;
-                set.patch(at, patch)?;
+                set.patch(at, patch, keys)?;
             }
             return Ok(());
         };
@@ -124,10 +125,10 @@ impl Ready {
                 for at in set.select(target)? {
                     let mut patch = patch.clone();
                     retarget(&mut patch.value, &set.0[at].value);
-                    set.patch(at, &patch)?;
+                    set.patch(at, &patch, keys)?;
                 }
                 set.drop_deleted();
-                Ok(())
+                set.refuse_duplicates()
             }
             _ => Err(Error::new(format!(
                 "Multiple Strategic-Merge Patches in one `patches` entry is not allowed to set `patches.target` field: {}",
@@ -190,38 +191,41 @@ fn selector(target: &Selector) -> Value {
     )
 }
 
-/// `patchesStrategicMerge`: each entry a file, or the patch itself.
-pub(crate) fn strategic_merge(
-    files: &dyn Files,
-    dir: &str,
-    set: &mut Set,
-    entries: &[String],
-) -> Result<(), Error> {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let mut all = Vec::new();
-    for entry in entries {
-        match load::resources(entry) {
-            Ok(patches) => all.extend(patches),
-            Err(_) => {
-                let text = files::load_text(files, dir, entry).map_err(|error| configured(entries, error))?;
-                let patches =
-                    load::resources(&text).map_err(|error| configured(entries, in_file(error, entry)))?;
-                all.extend(patches);
+/// `patchesStrategicMerge`.
+pub(crate) struct StrategicMerge(Vec<Resource>);
+
+impl StrategicMerge {
+    /// Reads the entries: each a file, or the patch itself.
+    pub(crate) fn read(files: &dyn Files, dir: &str, entries: &[String]) -> Result<Self, Error> {
+        let mut all = Vec::new();
+        for entry in entries {
+            match load::patches(entry) {
+                Ok(patches) => all.extend(patches),
+                Err(_) => {
+                    let text =
+                        files::load_text(files, dir, entry).map_err(|error| configured(entries, error))?;
+                    let patches =
+                        load::patches(&text).map_err(|error| configured(entries, in_file(error, entry)))?;
+                    all.extend(patches);
+                }
             }
         }
+        if all.is_empty() {
+            let error = format!("patch appears to be empty; files=[{}], Patch=", entries.join(" "));
+            return Err(configured(entries, Error::new(error)));
+        }
+        Ok(Self(all))
     }
-    if all.is_empty() {
-        let error = format!("patch appears to be empty; files=[{}], Patch=", entries.join(" "));
-        return Err(configured(entries, Error::new(error)));
+
+    /// Applies them in order.
+    pub(crate) fn apply(&self, set: &mut Set, keys: &Table) -> Result<(), Error> {
+        for patch in &self.0 {
+            let at = set.target(&patch.original_id())?;
+            set.patch(at, patch, keys)?;
+            set.drop_deleted();
+        }
+        Ok(())
     }
-    for patch in &all {
-        let at = set.target(&patch.original_id())?;
-        set.patch(at, patch)?;
-        set.drop_deleted();
-    }
-    Ok(())
 }
 
 fn configured(entries: &[String], error: Error) -> Error {
@@ -241,44 +245,57 @@ pub(crate) fn in_file(error: Error, path: &str) -> Error {
     }
 }
 
-/// `patchesJson6902`.
-pub(crate) fn json6902(files: &dyn Files, dir: &str, set: &mut Set, patch: &Patch) -> Result<(), Error> {
-    let configured = |error: Error| {
-        let mut shown = Map::new();
-        for (name, text) in [("path", &patch.path), ("jsonOp", &patch.patch)] {
-            if !text.is_empty() {
-                shown.insert(name.to_owned(), Value::String(text.clone()));
+/// An entry of `patchesJson6902`.
+pub(crate) struct Json6902 {
+    target: Selector,
+    operations: Vec<Value>,
+}
+
+impl Json6902 {
+    /// Applies the patch.
+    pub(crate) fn apply(&self, set: &mut Set) -> Result<(), Error> {
+        for at in set.select(&self.target)? {
+            json_patch::apply(&mut set.0[at].value, &self.operations)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the patch.
+    pub(crate) fn read(files: &dyn Files, dir: &str, patch: &Patch) -> Result<Self, Error> {
+        let configured = |error: Error| {
+            let mut shown = Map::new();
+            for (name, text) in [("path", &patch.path), ("jsonOp", &patch.patch)] {
+                if !text.is_empty() {
+                    shown.insert(name.to_owned(), Value::String(text.clone()));
+                }
             }
+            if let Some(target) = &patch.target {
+                shown.insert("target".to_owned(), selector(target));
+            }
+            error.within(format!(
+                "trouble configuring builtin PatchJson6902Transformer with config: `\n{}`",
+                yaml::to_string(&Value::Object(shown))
+            ))
+        };
+        let target = patch.target.clone().unwrap_or_default();
+        if target.name.is_empty() {
+            return Err(configured(Error::new("must specify the target name")));
         }
-        if let Some(target) = &patch.target {
-            shown.insert("target".to_owned(), selector(target));
+        let text = match (patch.path.is_empty(), patch.patch.is_empty()) {
+            (true, true) => return Err(configured(Error::new("empty file path and empty jsonOp"))),
+            (false, false) => {
+                return Err(configured(Error::new(
+                    "must specify a file path or jsonOp, not both",
+                )));
+            }
+            (false, true) => files::load_text(files, dir, &patch.path).map_err(configured)?,
+            (true, false) => patch.patch.clone(),
+        };
+        let operations = json_patch::parse(&text).map_err(configured)?;
+        if operations.is_empty() {
+            let error = format!("patch appears to be empty; file={}, JsonOp={text}", patch.path);
+            return Err(configured(Error::new(error)));
         }
-        error.within(format!(
-            "trouble configuring builtin PatchJson6902Transformer with config: `\n{}`",
-            yaml::to_string(&Value::Object(shown))
-        ))
-    };
-    let target = patch.target.clone().unwrap_or_default();
-    if target.name.is_empty() {
-        return Err(configured(Error::new("must specify the target name")));
+        Ok(Self { target, operations })
     }
-    let text = match (patch.path.is_empty(), patch.patch.is_empty()) {
-        (true, true) => return Err(configured(Error::new("empty file path and empty jsonOp"))),
-        (false, false) => {
-            return Err(configured(Error::new(
-                "must specify a file path or jsonOp, not both",
-            )));
-        }
-        (false, true) => files::load_text(files, dir, &patch.path).map_err(configured)?,
-        (true, false) => patch.patch.clone(),
-    };
-    let operations = json_patch::parse(&text).map_err(configured)?;
-    if operations.is_empty() {
-        let error = format!("patch appears to be empty; file={}, JsonOp={text}", patch.path);
-        return Err(configured(Error::new(error)));
-    }
-    for at in set.select(&target)? {
-        json_patch::apply(&mut set.0[at].value, &operations)?;
-    }
-    Ok(())
 }

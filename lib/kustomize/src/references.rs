@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::{
     Error,
-    fieldspec::{self, Create, FieldSpec},
+    config::Referral,
+    fieldspec::{Create, FieldSpec},
     id::Id,
     resource::Resource,
     set::Set,
@@ -32,7 +33,8 @@ impl Known<'_> {
 }
 
 /// Corrects every reference.
-pub(crate) fn fix(set: &mut Set) -> Result<(), Error> {
+pub(crate) fn fix(set: &mut Set, referrals: &[Referral]) -> Result<(), Error> {
+    let targets: Vec<_> = referrals.iter().map(Referral::target).collect();
     let known = set.0.iter().map(|resource| Known {
         resource,
         now: resource.id(),
@@ -43,13 +45,13 @@ pub(crate) fn fix(set: &mut Set) -> Result<(), Error> {
     for (at, referrer) in known.iter().enumerate() {
         let candidates = candidates(&known, referrer)?;
         let mut value = None;
-        for referral in fieldspec::references() {
+        for (referral, target) in referrals.iter().zip(&targets) {
             let original = referrer.original();
             for spec in referral.referrers.iter().filter(|spec| spec.selects(original)) {
                 let finder = Finder {
                     referrer,
                     candidates: &candidates,
-                    target: &referral.target,
+                    target,
                     spec,
                 };
                 finder.apply(value.get_or_insert_with(|| referrer.resource.value.clone()))?;

@@ -4,8 +4,6 @@ use serde_json::{Map, Value};
 
 use crate::{Error, id::Id};
 
-const ORIGIN: &str = "config.kubernetes.io/origin";
-
 /// What a generator does with an object that is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Behavior {
@@ -55,6 +53,8 @@ pub(crate) struct Resource {
     pub(crate) hashed: bool,
     pub(crate) allow_name_change: bool,
     pub(crate) allow_kind_change: bool,
+    /// The variables that are read from it.
+    pub(crate) vars: Vec<String>,
 }
 
 impl Resource {
@@ -68,6 +68,7 @@ impl Resource {
             hashed: false,
             allow_name_change: false,
             allow_kind_change: false,
+            vars: Vec::new(),
         }
     }
 
@@ -172,9 +173,7 @@ impl Resource {
 
     /// Adds the entries of `data` and `binaryData` that only the old object has.
     pub(crate) fn merge_data(&mut self, old: &Self) {
-        if let Some(origin) = manifest::object::annotation(&old.value, ORIGIN) {
-            self.set_origin(origin);
-        }
+        crate::origin::keep(old, self);
         for field in ["data", "binaryData"] {
             let mut merged = map_of(&old.value, field);
             merged.append(&mut map_of(&self.value, field));
@@ -188,19 +187,25 @@ impl Resource {
         }
     }
 
-    /// Notes where the object comes from.
-    pub(crate) fn set_origin(&mut self, origin: &str) {
+    pub(crate) fn annotate(&mut self, key: &str, text: &str) {
         let annotations = manifest::object::map_at(&mut self.value, &["metadata", "annotations"]);
-        annotations.insert(ORIGIN.to_owned(), Value::String(origin.to_owned()));
+        annotations.insert(key.to_owned(), Value::String(text.to_owned()));
     }
 
     /// The finished object.
     ///
-    /// QUIRK: upstream keeps its notes in annotations, and an empty map of them is gone afterwards.
+    /// QUIRK: upstream keeps its notes in annotations: an empty map of them is gone afterwards, and all values
+    /// have become texts.
     pub(crate) fn finish(mut self) -> Value {
-        let annotations = self.value.pointer("/metadata/annotations");
-        if annotations.and_then(Value::as_object).is_some_and(Map::is_empty) {
-            self.metadata().remove("annotations");
+        if let Some(Value::Object(annotations)) = self.value.pointer_mut("/metadata/annotations") {
+            for value in annotations.values_mut() {
+                if let Value::Bool(_) | Value::Number(_) = value {
+                    *value = Value::String(value.to_string());
+                }
+            }
+            if annotations.is_empty() {
+                self.metadata().remove("annotations");
+            }
         }
         self.value
     }

@@ -1,5 +1,7 @@
 //! The objects of a build, in order, each with an id of its own.
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
 use serde_json::Value;
 
@@ -8,6 +10,7 @@ use crate::{
     id::Id,
     limits::MAX_RESOURCES,
     merge,
+    merge_keys::Table,
     resource::{Behavior, Resource},
     spec::Selector,
 };
@@ -116,7 +119,7 @@ impl Set {
     }
 
     /// Applies a strategic merge patch to one object; it is left empty when the patch deletes it.
-    pub(crate) fn patch(&mut self, at: usize, patch: &Resource) -> Result<(), Error> {
+    pub(crate) fn patch(&mut self, at: usize, patch: &Resource, keys: &Table) -> Result<(), Error> {
         let target = &mut self.0[at];
         let (name, namespace, kind) = {
             let id = target.id();
@@ -126,7 +129,7 @@ impl Set {
             target.remember();
         }
         let old = std::mem::take(&mut target.value);
-        target.value = merge::merge(old, patch.value.clone())?.unwrap_or(Value::Null);
+        target.value = merge::merge(old, patch.value.clone(), keys)?.unwrap_or(Value::Null);
         if target.is_deleted() {
             return Ok(());
         }
@@ -140,6 +143,22 @@ impl Set {
         Ok(())
     }
 
+    /// Refuses objects that have come to share an id.
+    pub(crate) fn refuse_duplicates(&self) -> Result<(), Error> {
+        let mut seen: BTreeMap<String, Vec<Id>> = BTreeMap::new();
+        for resource in self.0.iter().filter(|resource| !resource.is_deleted()) {
+            let id = resource.id();
+            let named = seen.entry(id.name.clone()).or_default();
+            if named.iter().any(|other| other.is_same(&id)) {
+                return Err(Error::new(format!(
+                    "may not add resource with an already registered id: {id}"
+                )));
+            }
+            named.push(id);
+        }
+        Ok(())
+    }
+
     /// Forgets the objects that patches have deleted.
     pub(crate) fn drop_deleted(&mut self) {
         self.0.retain(|resource| !resource.is_deleted());
@@ -147,7 +166,7 @@ impl Set {
 }
 
 /// The regular expressions of a selector; none where it says nothing.
-struct Patterns {
+pub(crate) struct Patterns {
     group: Option<Regex>,
     version: Option<Regex>,
     kind: Option<Regex>,
@@ -156,7 +175,7 @@ struct Patterns {
 }
 
 impl Patterns {
-    fn of(selector: &Selector) -> Result<Self, Error> {
+    pub(crate) fn of(selector: &Selector) -> Result<Self, Error> {
         Ok(Self {
             group: anchored(&selector.group)?,
             version: anchored(&selector.version)?,
@@ -166,16 +185,42 @@ impl Patterns {
         })
     }
 
+    /// Whether they say anything.
+    pub(crate) fn is_any(&self) -> bool {
+        let all = [
+            &self.group,
+            &self.version,
+            &self.kind,
+            &self.name,
+            &self.namespace,
+        ];
+        all.into_iter().any(Option::is_some)
+    }
+
+    /// Whether they fit one id as it stands.
+    pub(crate) fn fits(&self, id: &Id) -> bool {
+        fits(self.group.as_ref(), &id.group)
+            && fits(self.version.as_ref(), &id.version)
+            && fits(self.kind.as_ref(), &id.kind)
+            && fits(self.name.as_ref(), &id.name)
+            && fits(self.namespace.as_ref(), &id.namespace)
+    }
+
     fn select(&self, resource: &Resource) -> Result<bool, Error> {
         let (now, first) = (resource.id(), resource.original_id());
-        let fits = |pattern: &Option<Regex>, text: &str| pattern.as_ref().is_none_or(|it| it.is_match(text));
-        let named = fits(&self.name, &first.name) || fits(&self.name, &now.name);
-        let placed = fits(&self.namespace, first.effective_namespace())
-            || fits(&self.namespace, now.effective_namespace());
-        let typed =
-            fits(&self.group, &now.group) && fits(&self.version, &now.version) && fits(&self.kind, &now.kind);
+        let (name, namespace) = (self.name.as_ref(), self.namespace.as_ref());
+        let named = fits(name, &first.name) || fits(name, &now.name);
+        let placed =
+            fits(namespace, first.effective_namespace()) || fits(namespace, now.effective_namespace());
+        let typed = fits(self.group.as_ref(), &now.group)
+            && fits(self.version.as_ref(), &now.version)
+            && fits(self.kind.as_ref(), &now.kind);
         Ok(named && placed && typed)
     }
+}
+
+fn fits(pattern: Option<&Regex>, text: &str) -> bool {
+    pattern.is_none_or(|pattern| pattern.is_match(text))
 }
 
 fn anchored(pattern: &str) -> Result<Option<Regex>, Error> {

@@ -5,13 +5,19 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Error, fieldspec::FieldSpec};
+use crate::{
+    Error,
+    decode::{self, Unknown},
+    fieldspec::FieldSpec,
+    replacements::ReplacementField,
+    vars::Var,
+};
 
 type Strings = BTreeMap<String, String>;
 
 /// A kustomization file.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct Kustomization {
     pub(crate) api_version: String,
     pub(crate) kind: String,
@@ -28,9 +34,9 @@ pub(crate) struct Kustomization {
     pub(crate) patches: Vec<Patch>,
     pub(crate) images: Vec<Image>,
     pub(crate) image_tags: Vec<Image>,
-    pub(crate) replacements: Vec<Value>,
+    pub(crate) replacements: Vec<ReplacementField>,
     pub(crate) replicas: Vec<Replica>,
-    pub(crate) vars: Vec<Value>,
+    pub(crate) vars: Vec<Var>,
     pub(crate) sort_options: Option<SortOptions>,
     pub(crate) resources: Vec<String>,
     pub(crate) components: Vec<String>,
@@ -51,47 +57,17 @@ pub(crate) struct Kustomization {
 
 /// An entry of `labels`.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct Label {
     pub(crate) pairs: Strings,
     pub(crate) include_selectors: bool,
     pub(crate) include_templates: bool,
-    pub(crate) fields: Vec<Field>,
-}
-
-/// A path of the user's own.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub(crate) struct Field {
-    path: String,
-    group: String,
-    version: String,
-    kind: String,
-    create: bool,
-}
-
-impl Field {
-    pub(crate) fn spec(&self) -> FieldSpec {
-        let Self {
-            path,
-            group,
-            version,
-            kind,
-            create,
-        } = self.clone();
-        FieldSpec {
-            path,
-            group,
-            version,
-            kind,
-            create,
-        }
-    }
+    pub(crate) fields: Vec<FieldSpec>,
 }
 
 /// An entry of `patches` and `patchesJson6902`.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct Patch {
     pub(crate) path: String,
     pub(crate) patch: String,
@@ -101,7 +77,7 @@ pub(crate) struct Patch {
 
 /// What a patch may change besides.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename = "PatchArgs", rename_all = "camelCase", default)]
 pub(crate) struct PatchOptions {
     pub(crate) allow_name_change: bool,
     pub(crate) allow_kind_change: bool,
@@ -109,7 +85,7 @@ pub(crate) struct PatchOptions {
 
 /// Which objects a patch is for; each part a regular expression for the whole text.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct Selector {
     pub(crate) group: String,
     pub(crate) version: String,
@@ -122,7 +98,7 @@ pub(crate) struct Selector {
 
 /// An entry of `images`.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct Image {
     pub(crate) name: String,
     pub(crate) new_name: String,
@@ -133,7 +109,7 @@ pub(crate) struct Image {
 
 /// An entry of `replicas`.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct Replica {
     pub(crate) name: String,
     pub(crate) count: i64,
@@ -141,15 +117,23 @@ pub(crate) struct Replica {
 
 /// The order of the result.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct SortOptions {
     pub(crate) order: String,
-    pub(crate) legacy_sort_options: Option<Value>,
+    pub(crate) legacy_sort_options: Option<LegacySortOptions>,
+}
+
+/// The kinds that come first and last.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct LegacySortOptions {
+    pub(crate) order_first: Vec<String>,
+    pub(crate) order_last: Vec<String>,
 }
 
 /// An entry of `configMapGenerator` and `secretGenerator`.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename = "SecretArgs", rename_all = "camelCase", default)]
 pub(crate) struct Generator {
     pub(crate) name: String,
     pub(crate) namespace: String,
@@ -158,15 +142,15 @@ pub(crate) struct Generator {
     pub(crate) files: Vec<String>,
     pub(crate) envs: Vec<String>,
     pub(crate) env: String,
-    /// Of Secrets only.
+    pub(crate) options: Option<GeneratorOptions>,
+    /// Of Secrets only, and the last for that: see `decode`.
     #[serde(rename = "type")]
     pub(crate) secret_type: String,
-    pub(crate) options: Option<GeneratorOptions>,
 }
 
 /// What generated objects have in common.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct GeneratorOptions {
     pub(crate) labels: Strings,
     pub(crate) annotations: Strings,
@@ -176,19 +160,40 @@ pub(crate) struct GeneratorOptions {
 
 impl Kustomization {
     /// Reads a file.
-    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(text: &str, warnings: &mut Vec<String>) -> Result<Self, Error> {
         let invalid = |error: String| Error::new(format!("invalid Kustomization: {error}"));
         let mut value =
             yaml::read(text, yaml::Dialect::Kubernetes).map_err(|error| invalid(error.to_string()))?;
         if value.is_null() {
             value = Value::Object(serde_json::Map::new());
         }
-        without_nulls(&mut value);
-        check(&value).map_err(invalid)?;
         let mut this: Self =
-            serde_json::from_value(value).map_err(|error| invalid(go_words(&error.to_string())))?;
+            decode::decode(value, Unknown::Refused).map_err(|error| invalid(error.to_string()))?;
+        this.warn(warnings);
         this.fix();
         Ok(this)
+    }
+
+    /// Warns of fields that something better has taken the place of.
+    fn warn(&self, warnings: &mut Vec<String>) {
+        let fields = [
+            ("bases", "resources", !self.bases.is_empty()),
+            ("commonLabels", "labels", !self.common_labels.is_empty()),
+            ("imageTags", "images", !self.image_tags.is_empty()),
+            ("patchesJson6902", "patches", !self.patches_json6902.is_empty()),
+            (
+                "patchesStrategicMerge",
+                "patches",
+                !self.patches_strategic_merge.is_empty(),
+            ),
+            ("vars", "replacements", !self.vars.is_empty()),
+        ];
+        for (old, new, _) in fields.into_iter().filter(|(_, _, used)| *used) {
+            let experimental = if old == "vars" { "[EXPERIMENTAL] " } else { "" };
+            warnings.push(format!(
+                "# Warning: '{old}' is deprecated. Please use '{new}' instead. {experimental}Run 'kustomize edit fix' to update your Kustomization automatically."
+            ));
+        }
     }
 
     /// Moves deprecated fields to those that took their place.
@@ -215,15 +220,10 @@ impl Kustomization {
     /// The fields that are read, but not built here.
     pub(crate) fn unsupported(&self) -> Option<&'static str> {
         let fields = [
-            ("openapi", !self.openapi.is_empty()),
-            ("replacements", !self.replacements.is_empty()),
-            ("vars", !self.vars.is_empty()),
-            ("crds", !self.crds.is_empty()),
             (
                 "helmCharts",
                 !self.helm_charts.is_empty() || !self.helm_chart_inflation_generator.is_empty(),
             ),
-            ("configurations", !self.configurations.is_empty()),
             ("generators", !self.generators.is_empty()),
             ("transformers", !self.transformers.is_empty()),
             ("validators", !self.validators.is_empty()),
@@ -232,91 +232,8 @@ impl Kustomization {
     }
 }
 
-/// Finds a field of the wrong type, in the words of Go's decoder.
-///
-/// DIFFERENCE: only the outer fields; further in, the words are those of serde.
-fn check(value: &Value) -> Result<(), String> {
-    const TEXTS: [&str; 3] = ["namespace", "namePrefix", "nameSuffix"];
-    const LISTS: [(&str, &str); 17] = [
-        ("resources", "string"),
-        ("bases", "string"),
-        ("components", "string"),
-        ("crds", "string"),
-        ("configurations", "string"),
-        ("generators", "string"),
-        ("transformers", "string"),
-        ("validators", "string"),
-        ("buildMetadata", "string"),
-        ("patchesStrategicMerge", "types.PatchStrategicMerge"),
-        ("patchesJson6902", "types.Patch"),
-        ("patches", "types.Patch"),
-        ("images", "types.Image"),
-        ("labels", "types.Label"),
-        ("replicas", "types.Replica"),
-        ("configMapGenerator", "types.ConfigMapArgs"),
-        ("secretGenerator", "types.SecretArgs"),
-    ];
-    let Value::Object(map) = value else {
-        return Err(mismatch(value, "value", "types.Kustomization"));
-    };
-    for (field, value) in map {
-        let place = format!("struct field Kustomization.{field}");
-        if TEXTS.contains(&field.as_str()) && !value.is_string() {
-            return Err(mismatch(value, &place, "string"));
-        }
-        let Some((_, element)) = LISTS.iter().find(|(name, _)| name == field) else {
-            continue;
-        };
-        let Value::Array(items) = value else {
-            return Err(mismatch(value, &place, &format!("[]{element}")));
-        };
-        let plain = matches!(*element, "string" | "types.PatchStrategicMerge");
-        let fits = |item: &&Value| if plain { item.is_string() } else { item.is_object() };
-        if let Some(item) = items.iter().find(|item| !fits(item)) {
-            return Err(mismatch(item, &place, element));
-        }
-    }
-    Ok(())
-}
-
-fn mismatch(value: &Value, place: &str, wanted: &str) -> String {
-    let found = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    format!("json: cannot unmarshal {found} into Go {place} of type {wanted}")
-}
-
-/// Go reads a null as if the field were absent.
-fn without_nulls(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            map.retain(|_, value| !value.is_null());
-            map.values_mut().for_each(without_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_nulls),
-        _ => {}
-    }
-}
-
-/// An error of serde in the words of Go's decoder, where they are known.
-fn go_words(error: &str) -> String {
-    match error
-        .strip_prefix("unknown field `")
-        .and_then(|rest| rest.split_once('`'))
-    {
-        Some((field, _)) => format!("json: unknown field {field:?}"),
-        None => format!("json: {error}"),
-    }
-}
-
 /// Whether kustomize knows a field of this name.
 pub(crate) fn is_field(name: &str) -> bool {
-    let known = serde_json::json!({ name: 0 });
-    let error = serde_json::from_value::<Kustomization>(known).err();
-    !error.is_some_and(|error| error.to_string().starts_with("unknown field"))
+    let known = Value::Object([(name.to_owned(), Value::Null)].into_iter().collect());
+    decode::decode::<Kustomization>(known, Unknown::Refused).is_ok()
 }

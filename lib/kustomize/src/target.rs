@@ -1,56 +1,101 @@
 //! Building a directory: read its kustomization, gather the objects, transform them.
 
+use std::{
+    cell::{OnceCell, RefCell},
+    sync::Arc,
+};
+
 use serde_json::Value;
 
 use crate::{
-    Error, Files, files, generate, limits::MAX_DEPTH, load, patches, references, set::Set,
-    spec::Kustomization, transform,
+    Error, Files, Options, Order,
+    config::Config,
+    crds, files, generate,
+    limits::MAX_DEPTH,
+    load,
+    merge_keys::Table,
+    openapi::Schema,
+    order,
+    origin::{self, Origin, Stamp},
+    patches, references,
+    set::Set,
+    spec::Kustomization,
+    transform, transformers, vars,
 };
 
 /// The names a kustomization file may have.
 pub(crate) const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// A directory that is being built, and those that led to it.
-struct Target<'a> {
-    files: &'a dyn Files,
-    dir: String,
-    spec: Kustomization,
-    file_name: &'static str,
-    referrer: Option<&'a Target<'a>>,
-    depth: usize,
-    /// The way here from the first directory, when objects are to say where they come from.
-    origin: Option<String>,
+/// What a build gathers.
+#[derive(Default)]
+struct Gathered {
+    set: Set,
+    config: Arc<Config>,
+    vars: vars::Vars,
 }
 
-/// Builds a directory of the tree.
-pub(crate) fn build(files: &dyn Files, dir: &str) -> Result<Vec<Value>, Error> {
-    let dir = files::join("", dir)?;
+impl Gathered {
+    fn merge(&mut self, other: Self) -> Result<(), Error> {
+        self.set.append_all(other.set.0)?;
+        Config::merge_shared(&mut self.config, &other.config)?;
+        vars::merge(&mut self.vars, other.vars)
+    }
+}
+
+/// What all targets of a build share.
+struct Shared {
+    warnings: RefCell<Vec<String>>,
+    /// The schema that the first kustomization with `openapi` names.
+    schema: OnceCell<Schema>,
+}
+
+/// A directory that is being built, and those that led to it.
+pub(crate) struct Target<'a> {
+    pub(crate) files: &'a dyn Files,
+    pub(crate) dir: String,
+    pub(crate) spec: Kustomization,
+    pub(crate) file_name: &'static str,
+    /// The way here from the first directory, when objects are to say where they come from.
+    pub(crate) origin: Option<Origin>,
+    referrer: Option<&'a Target<'a>>,
+    depth: usize,
+    shared: &'a Shared,
+}
+
+/// Builds a directory of the tree; what there is to warn of is added to `warnings`, whatever comes of the build.
+pub(crate) fn build(
+    files: &dyn Files,
+    dir: &str,
+    options: Options,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Value>, Error> {
+    let shared = Shared {
+        warnings: RefCell::default(),
+        schema: OnceCell::new(),
+    };
+    let built = build_with(files, dir, options, &shared);
+    warnings.append(&mut shared.warnings.into_inner());
+    built
+}
+
+fn build_with(files: &dyn Files, dir: &str, options: Options, shared: &Shared) -> Result<Vec<Value>, Error> {
+    let dir = files.real(&files::join("", dir)?);
     if !files.is_dir(&dir) {
         return Err(not_a_directory(&dir));
     }
-    let mut target = Target::load(files, &dir, None)?;
-    let metadata = &target.spec.build_metadata;
-    if let Some(other) = metadata.iter().find(|it| *it != "originAnnotations") {
-        return Err(Error::new(format!(
-            "buildMetadata option '{other}' is not supported"
-        )));
-    }
+    let mut target = Target::load(files, &dir, None, shared)?;
+    target.read_schema()?;
+    let metadata = target.spec.build_metadata.clone();
     if !metadata.is_empty() {
-        target.origin = Some(String::new());
+        target.origin = Some(Origin::default());
     }
-    if let Some(sort) = target
-        .spec
-        .sort_options
-        .as_ref()
-        .filter(|sort| !matches!(sort.order.as_str(), "" | "fifo"))
-    {
-        return Err(Error::new(format!(
-            "sortOptions order '{}' is not supported",
-            sort.order
-        )));
-    }
-    let mut set = Set::default();
-    target.accumulate(&mut set)?;
+    let mut gathered = Gathered::default();
+    target.accumulate(&mut gathered)?;
+    let Gathered {
+        mut set,
+        config,
+        vars,
+    } = gathered;
     for resource in &mut set.0 {
         if resource.hashed {
             let hash = generate::hash(&resource.value);
@@ -59,12 +104,26 @@ pub(crate) fn build(files: &dyn Files, dir: &str) -> Result<Vec<Value>, Error> {
             resource.set_name(&format!("{name}-{hash}"));
         }
     }
-    references::fix(&mut set)?;
-    let built = set.0.into_iter().filter(|resource| {
+    references::fix(&mut set, &config.name_reference)?;
+    let unused = vars::resolve(&mut set, &vars, &config.var_reference)?;
+    shared.warnings.borrow_mut().extend(unused);
+    set.0.retain(|resource| {
         let local = manifest::object::annotation(&resource.value, "config.kubernetes.io/local-config");
         local.is_none_or(|text| text == "false")
     });
-    Ok(built.map(crate::resource::Resource::finish).collect())
+    match (&target.spec.sort_options, options.order) {
+        (Some(sort), _) => order::sort(&mut set, sort)?,
+        (None, Order::ByKind) => order::by_kind(&mut set),
+        (None, Order::AsFound) => {}
+    }
+    if metadata.iter().any(|option| option == "managedByLabel") {
+        transform::managed_by(&mut set)?;
+    }
+    let built = set.0.into_iter().map(|mut resource| {
+        origin::clean(&mut resource, &metadata);
+        resource.finish()
+    });
+    Ok(built.collect())
 }
 
 fn not_a_directory(dir: &str) -> Error {
@@ -75,7 +134,12 @@ fn not_a_directory(dir: &str) -> Error {
 }
 
 impl<'a> Target<'a> {
-    fn load(files: &'a dyn Files, dir: &str, referrer: Option<&'a Self>) -> Result<Self, Error> {
+    fn load(
+        files: &'a dyn Files,
+        dir: &str,
+        referrer: Option<&'a Self>,
+        shared: &'a Shared,
+    ) -> Result<Self, Error> {
         let mut found = FILE_NAMES.into_iter().filter_map(|name| {
             let path = files::join(dir, name).ok()?;
             files.read(&path).ok().map(|content| (name, content))
@@ -94,7 +158,7 @@ impl<'a> Target<'a> {
         }
         let text =
             String::from_utf8(content).map_err(|_| Error::new("invalid Kustomization: invalid UTF-8"))?;
-        let spec = Kustomization::parse(&text)?;
+        let spec = Kustomization::parse(&text, &mut shared.warnings.borrow_mut())?;
         if is_empty(&text) {
             return Err(Error::new("kustomization.yaml is empty"));
         }
@@ -119,25 +183,57 @@ impl<'a> Target<'a> {
             referrer,
             depth,
             origin: None,
+            shared,
         })
     }
 
-    fn accumulate(&self, set: &mut Set) -> Result<(), Error> {
+    /// Reads the schema of `openapi`; the first kustomization that names one decides for all.
+    fn read_schema(&self) -> Result<(), Error> {
+        if self.spec.openapi.is_empty() {
+            return Ok(());
+        }
+        let text = match self.spec.openapi.get("path") {
+            Some(path) => Some(files::load_text(self.files, &self.dir, path)?),
+            None => None,
+        };
+        if self.shared.schema.get().is_none()
+            && let Some(schema) = Schema::read(&self.spec.openapi, text.as_deref())?
+        {
+            // Only the first is kept.
+            let _ = self.shared.schema.set(schema);
+        }
+        Ok(())
+    }
+
+    fn accumulate(&self, gathered: &mut Gathered) -> Result<(), Error> {
         for path in &self.spec.resources {
-            self.resource(set, path)
+            self.resource(gathered, path)
                 .map_err(|error| error.within("accumulating resources"))?;
         }
-        self.generate(set)?;
+        let config = Config::load(self.files, &self.dir, &self.spec.configurations)?;
+        Config::merge_shared(&mut gathered.config, &config)?;
+        if !self.spec.crds.is_empty() {
+            let config = crds::config(self.files, &self.dir, &self.spec.crds)
+                .map_err(|error| error.within(format!("loading CRDs [{}]", self.spec.crds.join(" "))))?;
+            Arc::make_mut(&mut gathered.config).merge(config)?;
+        }
+        self.generate(&mut gathered.set)?;
         for path in &self.spec.components {
-            self.component(set, path)
+            self.component(gathered, path)
                 .map_err(|error| error.within("accumulating components"))?;
         }
-        self.transform(set)
+        let config = gathered.config.clone();
+        let keys = match self.shared.schema.get() {
+            Some(schema) => &schema.0,
+            None => Table::built_in(),
+        };
+        transformers::run(self, &mut gathered.set, &config, keys)?;
+        vars::gather(&mut gathered.vars, &mut gathered.set, &self.spec.vars)
     }
 
     /// A path of `resources`: tried as a file first, then as a directory.
-    fn resource(&self, set: &mut Set, path: &str) -> Result<(), Error> {
-        let Err(as_file) = self.file(set, path) else {
+    fn resource(&self, gathered: &mut Gathered, path: &str) -> Result<(), Error> {
+        let Err(as_file) = self.file(&mut gathered.set, path) else {
             return Ok(());
         };
         let within = format!("accumulation err='{as_file}'");
@@ -146,7 +242,8 @@ impl<'a> Target<'a> {
             Err(_) if as_file.is_malformed() => return Err(as_file),
             Err(error) => return Err(error.within(within)),
         };
-        self.base(set, &dir, path).map_err(|error| error.within(within))
+        self.base(gathered, &dir, path)
+            .map_err(|error| error.within(within))
     }
 
     fn file(&self, set: &mut Set, path: &str) -> Result<(), Error> {
@@ -154,10 +251,8 @@ impl<'a> Target<'a> {
         let text = files::load_text(self.files, &self.dir, path).map_err(from)?;
         let mut resources = load::resources(&text).map_err(|error| from(patches::in_file(error, path)))?;
         if let Some(origin) = &self.origin {
-            let origin = format!("path: {}\n", files::way(origin, path));
-            resources
-                .iter_mut()
-                .for_each(|resource| resource.set_origin(&origin));
+            let origin = origin.below(path);
+            resources.iter_mut().for_each(|resource| origin.mark(resource));
         }
         set.append_all(resources)
             .map_err(|error| error.within(format!("merging resources from '{path}'")))
@@ -180,6 +275,7 @@ impl<'a> Target<'a> {
             let text = error.to_string().replacen(" read ", " abs ", 1);
             Error::new(text).within("must build at directory: not a valid directory")
         })?;
+        let dir = self.files.real(&dir);
         if self.files.read(&dir).is_ok() {
             let dir = files::shown(&dir);
             return Err(Error::new(format!(
@@ -206,13 +302,14 @@ impl<'a> Target<'a> {
     /// The target of a directory that this one names.
     fn below<'b>(&'b self, dir: &str, path: &str) -> Result<Target<'b>, Error> {
         let shown = files::shown(dir);
-        let target = Target::load(self.files, dir, Some(self))
+        let target = Target::load(self.files, dir, Some(self), self.shared)
             .map_err(|error| error.within(format!("couldn't make target for path '{shown}'")))?;
-        let origin = self.origin.as_ref().map(|origin| files::way(origin, path));
+        target.read_schema()?;
+        let origin = self.origin.as_ref().map(|origin| origin.below(path));
         Ok(Target { origin, ..target })
     }
 
-    fn base(&self, set: &mut Set, dir: &str, path: &str) -> Result<(), Error> {
+    fn base(&self, gathered: &mut Gathered, dir: &str, path: &str) -> Result<(), Error> {
         let shown = files::shown(dir);
         let target = self.below(dir, path)?;
         if target.spec.kind == "Component" {
@@ -220,16 +317,17 @@ impl<'a> Target<'a> {
                 "expected kind != 'Component' for path '{shown}'"
             )));
         }
-        let mut own = Set::default();
+        let mut own = Gathered::default();
         target
             .accumulate(&mut own)
             .map_err(|error| error.within(format!("recursed accumulation of path '{shown}'")))?;
-        set.append_all(own.0)
+        gathered
+            .merge(own)
             .map_err(|error| error.within(format!("recursed merging from path '{shown}'")))
     }
 
     /// A component changes the objects gathered so far.
-    fn component(&self, set: &mut Set, path: &str) -> Result<(), Error> {
+    fn component(&self, gathered: &mut Gathered, path: &str) -> Result<(), Error> {
         let quoted = |error: &Error| crate::error::quoted(&error.to_string());
         let dir = self
             .directory(path)
@@ -243,7 +341,7 @@ impl<'a> Target<'a> {
                 return Err(Error::new(error));
             }
             target
-                .accumulate(set)
+                .accumulate(gathered)
                 .map_err(|error| error.within(format!("recursed accumulation of path '{shown}'")))
         };
         built().map_err(|error| Error::new(format!("accumulateDirectory: {}", quoted(&error))))
@@ -263,44 +361,11 @@ impl<'a> Target<'a> {
             let global = spec.generator_options.as_ref();
             let mut made = generate::generate(self.files, &self.dir, kind, generator, global)?;
             if let Some(origin) = &self.origin {
-                let file = files::way(origin, self.file_name);
-                let by = format!(
-                    "configuredBy:\n  apiVersion: builtin\n  kind: {}Generator\n",
-                    kind.name()
-                );
-                made.set_origin(&format!("configuredIn: {file}\n{by}"));
+                let file = transformers::origin_file(self, origin);
+                Stamp::builtin(&format!("{}Generator", kind.name()), &file).mark(&mut made);
             }
             set.absorb(made)
                 .map_err(|error| error.within("merging from generator"))?;
-        }
-        Ok(())
-    }
-
-    fn transform(&self, set: &mut Set) -> Result<(), Error> {
-        let spec = &self.spec;
-        let ready: Result<Vec<_>, _> = spec
-            .patches
-            .iter()
-            .map(|patch| patches::ready(self.files, &self.dir, patch))
-            .collect();
-        let ready = ready?;
-        patches::strategic_merge(self.files, &self.dir, set, &spec.patches_strategic_merge)?;
-        for patch in &ready {
-            patch.apply(set)?;
-            set.drop_deleted();
-        }
-        transform::namespace(set, &spec.namespace)?;
-        transform::affixes(set, &spec.name_prefix, &spec.name_suffix);
-        transform::labels(set, spec)?;
-        transform::annotations(set, &spec.common_annotations)?;
-        for patch in &spec.patches_json6902 {
-            patches::json6902(self.files, &self.dir, set, patch)?;
-        }
-        for replica in &spec.replicas {
-            transform::replicas(set, replica)?;
-        }
-        for image in &spec.images {
-            transform::image(set, image)?;
         }
         Ok(())
     }

@@ -7,36 +7,20 @@ use serde_json::{Map, Value};
 
 use crate::{
     Error,
-    fieldspec::{self, Create, FieldSpec},
+    config::{self, Config},
+    fieldspec::{Create, FieldSpec},
+    resource::Resource,
     set::Set,
     spec::{Image, Kustomization, Replica},
 };
 
 /// `namespace`.
-pub(crate) fn namespace(set: &mut Set, namespace: &str) -> Result<(), Error> {
+pub(crate) fn namespace(set: &mut Set, namespace: &str, specs: &[FieldSpec]) -> Result<(), Error> {
     if namespace.is_empty() {
         return Ok(());
     }
-    let specs = fieldspec::built_in("namespace");
-    let mut write = |value: &mut Value| {
-        *value = Value::String(namespace.to_owned());
-        Ok(())
-    };
     for at in 0..set.0.len() {
-        let resource = &mut set.0[at];
-        resource.remember();
-        let id = resource.id();
-        if !id.cluster_scoped {
-            resource.set_namespace(namespace);
-        }
-        if matches!(id.kind.as_str(), "RoleBinding" | "ClusterRoleBinding") {
-            default_subjects(&mut resource.value, namespace);
-        }
-        let core = manifest::object::api_version(&resource.value) == "v1";
-        for spec in specs.iter().filter(|spec| core || spec.path != "metadata/name") {
-            let applied = spec.apply(&mut resource.value, Create::Text, &mut write);
-            applied.map_err(|error| error.within("namespace transformation failed"))?;
-        }
+        place(&mut set.0[at], namespace, specs)?;
         let id = set.0[at].id();
         let named = |value: &Value| manifest::object::name(value) == id.name;
         let same = set
@@ -55,6 +39,45 @@ pub(crate) fn namespace(set: &mut Set, namespace: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Puts one object into a namespace.
+fn place(resource: &mut Resource, namespace: &str, specs: &[FieldSpec]) -> Result<(), Error> {
+    let mut write = |value: &mut Value| {
+        if scalar(value).is_none() {
+            return Err(wrong_kind(value, "ScalarNode"));
+        }
+        *value = Value::String(namespace.to_owned());
+        Ok(())
+    };
+    resource.remember();
+    let id = resource.id();
+    if !id.cluster_scoped {
+        resource.set_namespace(namespace);
+    }
+    let binding = matches!(id.kind.as_str(), "RoleBinding" | "ClusterRoleBinding");
+    if binding {
+        default_subjects(&mut resource.value, namespace);
+    }
+    let core = manifest::object::api_version(&resource.value) == "v1";
+    let own = |spec: &&FieldSpec| match spec.path.as_str() {
+        "metadata/namespace" => false,
+        "metadata/name" => core,
+        "subjects/namespace" => !(binding && spec.kind.ends_with("RoleBinding")),
+        _ => true,
+    };
+    for spec in specs.iter().filter(own) {
+        let applied = spec.apply(&mut resource.value, Create::Text, &mut write);
+        applied.map_err(|error| {
+            let what = if error.to_string().contains("expected ScalarNode but") {
+                "namespace field specs must target scalar nodes"
+            } else {
+                "namespace transformation failed"
+            };
+            error.within(what)
+        })?;
+    }
+    Ok(())
+}
+
 /// Subjects with the name `default` are taken for the ServiceAccount that every namespace has.
 fn default_subjects(binding: &mut Value, namespace: &str) {
     let subjects = binding.get_mut("subjects").and_then(Value::as_array_mut);
@@ -65,58 +88,119 @@ fn default_subjects(binding: &mut Value, namespace: &str) {
     }
 }
 
-/// `namePrefix` and `nameSuffix`.
-pub(crate) fn affixes(set: &mut Set, prefix: &str, suffix: &str) {
-    for (text, is_prefix) in [(prefix, true), (suffix, false)] {
-        if text.is_empty() {
+/// Which end of a name is added to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Affix {
+    Prefix,
+    Suffix,
+}
+
+/// `namePrefix` or `nameSuffix`.
+pub(crate) fn affix(set: &mut Set, text: &str, which: Affix, specs: &[FieldSpec]) -> Result<(), Error> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut write = |value: &mut Value| {
+        let Some(old) = scalar(value) else {
+            return Err(wrong_kind(value, "ScalarNode"));
+        };
+        *value = Value::String(match which {
+            Affix::Prefix => format!("{text}{old}"),
+            Affix::Suffix => format!("{old}{text}"),
+        });
+        Ok(())
+    };
+    for resource in &mut set.0 {
+        let id = resource.original_id();
+        let kept = match id.kind.as_str() {
+            "CustomResourceDefinition" | "Namespace" => true,
+            "APIService" => id.group == "apiregistration.k8s.io",
+            _ => false,
+        };
+        if kept {
             continue;
         }
-        for resource in &mut set.0 {
-            let id = resource.original_id();
-            let kept = match id.kind.as_str() {
-                "CustomResourceDefinition" | "Namespace" => true,
-                "APIService" => id.group == "apiregistration.k8s.io",
-                _ => false,
-            };
-            if kept {
-                continue;
+        for spec in specs.iter().filter(|spec| spec.selects(&id)) {
+            if spec.path == "metadata/name" {
+                resource.remember();
+                match which {
+                    Affix::Prefix => resource.prefixes.push(text.to_owned()),
+                    Affix::Suffix => resource.suffixes.push(text.to_owned()),
+                }
             }
-            resource.remember();
-            let name = resource.id().name;
-            if is_prefix {
-                resource.prefixes.push(text.to_owned());
-                resource.set_name(&format!("{text}{name}"));
-            } else {
-                resource.suffixes.push(text.to_owned());
-                resource.set_name(&format!("{name}{text}"));
-            }
+            spec.apply(&mut resource.value, Create::Text, &mut write)?;
         }
+    }
+    Ok(())
+}
+
+/// A plain value as it stands in YAML; nothing for a collection.
+pub(crate) fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Null => Some(String::new()),
+        Value::Array(_) | Value::Object(_) => None,
     }
 }
 
-/// `labels` and `commonLabels`.
-pub(crate) fn labels(set: &mut Set, spec: &Kustomization) -> Result<(), Error> {
+/// What kyaml says of a node of another kind than was expected.
+pub(crate) fn wrong_kind(value: &Value, wanted: &str) -> Error {
+    let found = match value {
+        Value::Object(_) => "MappingNode",
+        Value::Array(_) => "SequenceNode",
+        _ => "ScalarNode",
+    };
+    Error::new(format!(
+        "wrong node kind: expected {wanted} but got {found}: node contents:\n{}",
+        yaml::to_string(value)
+    ))
+}
+
+/// Labels or annotations, and the fields that get them.
+pub(crate) type Entries<'a> = (&'a BTreeMap<String, String>, Vec<FieldSpec>);
+
+/// `labels` and `commonLabels`, one after the other.
+pub(crate) fn label_steps<'a>(spec: &'a Kustomization, config: &Config) -> Result<Vec<Entries<'a>>, Error> {
+    let mut steps = Vec::new();
     for label in &spec.labels {
-        let mut specs: Vec<FieldSpec> = label.fields.iter().map(crate::spec::Field::spec).collect();
+        let mut specs = label.fields.clone();
+        let mut add = |more: &[FieldSpec], within: &str| {
+            config::merge(&mut specs, more.to_vec()).map_err(|error| error.within(within))
+        };
+        add(&config.labels, "failed to merge labels")?;
         if label.include_selectors {
-            fieldspec::merge(&mut specs, fieldspec::built_in("commonLabels"));
+            add(&config.common_labels, "failed to merge labels")?;
         } else {
             if label.include_templates {
-                fieldspec::merge(&mut specs, fieldspec::built_in("templateLabels"));
+                add(&config.template_labels, "failed to merge template fieldSpec")?;
             }
-            fieldspec::merge(&mut specs, vec![FieldSpec::everywhere("metadata/labels", true)]);
+            add(
+                &[FieldSpec::everywhere("metadata/labels", true)],
+                "failed to merge labels",
+            )?;
         }
-        entries(set, &label.pairs, &specs)?;
+        steps.push((&label.pairs, specs));
     }
-    entries(set, &spec.common_labels, &fieldspec::built_in("commonLabels"))
+    if !steps.is_empty() || !spec.common_labels.is_empty() {
+        steps.push((&spec.common_labels, config.common_labels.clone()));
+    }
+    Ok(steps)
 }
 
-/// `commonAnnotations`.
-pub(crate) fn annotations(set: &mut Set, pairs: &BTreeMap<String, String>) -> Result<(), Error> {
-    entries(set, pairs, &fieldspec::built_in("commonAnnotations"))
+/// The label of `buildMetadata: [managedByLabel]`.
+pub(crate) fn managed_by(set: &mut Set) -> Result<(), Error> {
+    let label = ("app.kubernetes.io/managed-by", "kustomize-v5.8.1");
+    let pairs = BTreeMap::from([(label.0.to_owned(), label.1.to_owned())]);
+    entries(set, &pairs, &[FieldSpec::everywhere("metadata/labels", true)])
 }
 
-fn entries(set: &mut Set, pairs: &BTreeMap<String, String>, specs: &[FieldSpec]) -> Result<(), Error> {
+/// Sets labels or annotations.
+pub(crate) fn entries(
+    set: &mut Set,
+    pairs: &BTreeMap<String, String>,
+    specs: &[FieldSpec],
+) -> Result<(), Error> {
     for resource in &mut set.0 {
         for (key, text) in pairs {
             let mut write = |value: &mut Value| {
@@ -138,10 +222,9 @@ fn entries(set: &mut Set, pairs: &BTreeMap<String, String>, specs: &[FieldSpec])
 }
 
 /// `replicas`.
-pub(crate) fn replicas(set: &mut Set, replica: &Replica) -> Result<(), Error> {
-    let specs = fieldspec::built_in("replicas");
+pub(crate) fn replicas(set: &mut Set, replica: &Replica, specs: &[FieldSpec]) -> Result<(), Error> {
     let mut found = false;
-    for spec in &specs {
+    for spec in specs {
         for at in set.matching(|id| id.name == replica.name && spec.selects(id)) {
             found = true;
             let mut write = |value: &mut Value| {
@@ -163,20 +246,19 @@ pub(crate) fn replicas(set: &mut Set, replica: &Replica) -> Result<(), Error> {
 }
 
 /// One entry of `images`.
-pub(crate) fn image(set: &mut Set, image: &Image) -> Result<(), Error> {
+pub(crate) fn image(set: &mut Set, image: &Image, specs: &[FieldSpec]) -> Result<(), Error> {
     let pattern = format!(
         "^{}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$",
         image.name
     );
     let pattern = Regex::new(&pattern)
         .map_err(|_| Error::new(format!("image name '{}' is no regular expression", image.name)))?;
-    let specs = fieldspec::built_in("images");
     for resource in &mut set.0 {
         if manifest::object::kind(&resource.value) == "CustomResourceDefinition" {
             continue;
         }
         containers(&mut resource.value, &pattern, image);
-        for spec in &specs {
+        for spec in specs {
             let mut write = |value: &mut Value| {
                 update(value, &pattern, image);
                 Ok(())

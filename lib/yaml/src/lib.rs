@@ -73,6 +73,15 @@ pub fn read_documents(text: &str, dialect: Dialect) -> Result<Vec<Value>, Error>
     read::documents(text, dialect)
 }
 
+/// Reads every document of `text` in the dialect of kyaml, as the objects that kustomize makes of them: values of
+/// annotations are texts, nulls among them, which elsewhere take annotations away.
+///
+/// # Errors
+/// As [`read_documents`].
+pub fn read_objects(text: &str) -> Result<Vec<Value>, Error> {
+    read::objects(text)
+}
+
 /// Reads the first document of `text`, null when there is none.
 ///
 /// # Errors
@@ -99,6 +108,11 @@ pub fn read_noting(text: &str, dialect: Dialect) -> Result<(Value, Vec<String>),
         .into_iter()
         .map(|(line, key)| format!("line {line}: key {key:?} already set in map"));
     Ok((value, notes.collect()))
+}
+
+/// What a plain scalar means, as [`read`] understands it in a document.
+pub fn plain(text: &str, dialect: Dialect) -> Value {
+    read::plain(text, dialect)
 }
 
 /// Writes a value as `sigs.k8s.io/yaml` does, with a newline at the end.

@@ -15,13 +15,27 @@ use crate::{
 
 /// Reads all documents of a text.
 pub(crate) fn documents(text: &str, dialect: Dialect) -> Result<Vec<Value>, Error> {
-    noting(text, dialect, &mut Vec::new())
+    all(text, dialect, false, &mut Vec::new())
+}
+
+/// Reads all documents of a text as kyaml does, nulls among annotations being texts too.
+pub(crate) fn objects(text: &str) -> Result<Vec<Value>, Error> {
+    all(text, Dialect::Kyaml, true, &mut Vec::new())
 }
 
 /// Reads all documents of a text and notes the line and name of every key that was there before.
 pub(crate) fn noting(
     text: &str,
     dialect: Dialect,
+    repeated: &mut Vec<(usize, String)>,
+) -> Result<Vec<Value>, Error> {
+    all(text, dialect, false, repeated)
+}
+
+fn all(
+    text: &str,
+    dialect: Dialect,
+    null_texts: bool,
     repeated: &mut Vec<(usize, String)>,
 ) -> Result<Vec<Value>, Error> {
     if text.len() > MAX_BYTES {
@@ -42,6 +56,8 @@ pub(crate) fn noting(
                 anchors: BTreeMap::new(),
                 budget,
                 verbatim: false,
+                null_texts,
+                cursor: (0, &part),
                 tab: None,
                 repeated: Vec::new(),
             };
@@ -135,6 +151,10 @@ struct Reader<'a> {
     budget: usize,
     /// Inside an object's annotations, whose values kustomize takes as they are written.
     verbatim: bool,
+    /// Nulls are among those values.
+    null_texts: bool,
+    /// How many characters have been passed, and the text after them.
+    cursor: (usize, &'a str),
     /// Where the bought parser stumbled over a tab.
     tab: Option<usize>,
     /// Keys that were there before.
@@ -215,7 +235,8 @@ impl<'a> Reader<'a> {
             }
             Event::MappingStart(anchor, _) => {
                 self.open(anchor)?;
-                (anchor, self.mapping(depth, line)?)
+                let flow = self.null_texts && self.char_at(span.start.index()) == Some('{');
+                (anchor, self.mapping(depth, line, flow)?)
             }
             _ => return Err(Error::at(line, "did not find expected node content")),
         };
@@ -269,7 +290,19 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn mapping(&mut self, depth: usize, line: usize) -> Result<Node, Error> {
+    /// A character of the text; places are asked for in their order.
+    fn char_at(&mut self, index: usize) -> Option<char> {
+        let (passed, rest) = self.cursor;
+        let mut chars = rest.chars();
+        let found = chars.nth(index.checked_sub(passed)?);
+        if found.is_some() {
+            self.cursor = (index + 1, chars.as_str());
+        }
+        found
+    }
+
+    /// QUIRK: in the objects of kustomize, nothing at all in the braces of a map is an empty text.
+    fn mapping(&mut self, depth: usize, line: usize, flow: bool) -> Result<Node, Error> {
         let mut map = Map::new();
         let mut own: BTreeMap<String, usize> = BTreeMap::new();
         let mut size = 1;
@@ -282,7 +315,10 @@ impl<'a> Reader<'a> {
             let (event, span) = self.next()?;
             let outside = self.verbatim;
             self.verbatim |= depth == 1 && key.text.as_deref() == Some("annotations");
-            let value = self.node(event, span, depth + 1)?;
+            let mut value = self.node(event, span, depth + 1)?;
+            if flow && value.plain && value.text.as_deref() == Some("") {
+                value.value = Value::String(String::new());
+            }
             self.verbatim = outside;
             size += key.size + value.size;
             if key.plain && key.text.as_deref() == Some("<<") {
@@ -373,19 +409,30 @@ impl<'a> Reader<'a> {
             Some("binary") => return binary(text, line),
             Some(name) => tagged(text, name, self.dialect, line)?,
         };
-        if self.verbatim && self.dialect == Dialect::Kyaml && meaning != Scalar::Null {
+        let kept = meaning != Scalar::Null || self.null_texts;
+        if self.verbatim && self.dialect == Dialect::Kyaml && kept {
             return Ok(Value::String(text.to_owned()));
         }
-        match meaning {
-            Scalar::Null => Ok(Value::Null),
-            Scalar::Bool(value) => Ok(Value::Bool(value)),
-            Scalar::Int(value) => Ok(Value::Number(value.into())),
-            Scalar::Uint(value) => Ok(Value::Number(value.into())),
-            Scalar::Float(value) => float(value, line),
-            // QUIRK: kyaml decodes a date to a time, so that it is printed with one.
-            Scalar::Timestamp if self.dialect == Dialect::Kyaml => Ok(Value::String(resolve::go_time(text))),
-            Scalar::Timestamp | Scalar::Text => Ok(Value::String(text.to_owned())),
-        }
+        value(text, meaning, self.dialect, line)
+    }
+}
+
+/// What an untagged plain scalar means outside of any document; a number that JSON has no name for is its text.
+pub(crate) fn plain(text: &str, dialect: Dialect) -> Value {
+    let meaning = resolve::plain(text, dialect);
+    value(text, meaning, dialect, 0).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+fn value(text: &str, meaning: Scalar, dialect: Dialect, line: usize) -> Result<Value, Error> {
+    match meaning {
+        Scalar::Null => Ok(Value::Null),
+        Scalar::Bool(value) => Ok(Value::Bool(value)),
+        Scalar::Int(value) => Ok(Value::Number(value.into())),
+        Scalar::Uint(value) => Ok(Value::Number(value.into())),
+        Scalar::Float(value) => float(value, line),
+        // QUIRK: kyaml decodes a date to a time, so that it is printed with one.
+        Scalar::Timestamp if dialect == Dialect::Kyaml => Ok(Value::String(resolve::go_time(text))),
+        Scalar::Timestamp | Scalar::Text => Ok(Value::String(text.to_owned())),
     }
 }
 

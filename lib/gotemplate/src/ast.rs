@@ -21,7 +21,9 @@ impl Tree {
     pub(crate) fn place(&self, pos: usize) -> String {
         let before = self.text.get(..pos).unwrap_or(&self.text);
         let line = 1 + before.matches('\n').count();
-        let column = before.rfind('\n').map_or(before.len(), |at| before.len() - at - 1);
+        let column = before
+            .rfind('\n')
+            .map_or(before.len(), |at| before.len() - at - 1);
         format!("{}:{line}:{column}", self.file)
     }
 
@@ -35,12 +37,26 @@ impl Tree {
 
 #[derive(Debug)]
 pub(crate) enum Node {
-    Text { pos: usize, text: Box<str> },
-    Action { pos: usize, pipe: Pipe },
-    Break { pos: usize },
-    Continue { pos: usize },
+    Text {
+        pos: usize,
+        text: Box<str>,
+    },
+    Action {
+        pos: usize,
+        pipe: Pipe,
+    },
+    Break {
+        pos: usize,
+    },
+    Continue {
+        pos: usize,
+    },
     Branch(Branch),
-    Template { pos: usize, name: Box<str>, pipe: Option<Pipe> },
+    Template {
+        pos: usize,
+        name: Box<str>,
+        pipe: Option<Pipe>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use crate::{
     exec::Operand,
     format::{sprint, sprintf, sprintln},
     function::{Function, Type},
-    value::{Element, List, Map, Value},
+    value::{List, Map, Value},
 };
 
 type Result<T> = std::result::Result<T, Error>;
@@ -54,7 +54,9 @@ pub(crate) fn find(name: &str) -> Option<Builtin> {
         "ne" => (2, false, false, |args| pair(args, |a, b| Ok(!equal(a, b)?))),
         "lt" => (2, false, false, |args| pair(args, less)),
         "le" => (2, false, false, |args| pair(args, less_or_equal)),
-        "gt" => (2, false, false, |args| pair(args, |a, b| Ok(!less_or_equal(a, b)?))),
+        "gt" => (2, false, false, |args| {
+            pair(args, |a, b| Ok(!less_or_equal(a, b)?))
+        }),
         "ge" => (2, false, false, |args| pair(args, |a, b| Ok(!less(a, b)?))),
         _ => return None,
     };
@@ -147,7 +149,7 @@ fn equal(left: &Operand, right: &Operand) -> Result<bool> {
             {
                 return Err(Error::new(format!(
                     "non-comparable types {}: {}, {}: {}",
-                    crate::format::shown(left),
+                    as_text(left),
                     left.type_name(),
                     right.type_name(),
                     crate::format::shown(right)
@@ -160,7 +162,7 @@ fn equal(left: &Operand, right: &Operand) -> Result<bool> {
                 (Value::Object(a), Value::Object(b)) => Ok(Rc::ptr_eq(a, b)),
                 _ => Err(Error::new(format!(
                     "non-comparable type {}: {}",
-                    crate::format::shown(right),
+                    as_text(right),
                     right.type_name()
                 ))),
             }
@@ -172,6 +174,11 @@ fn equal(left: &Operand, right: &Operand) -> Result<bool> {
             _ => left.as_int() == right.as_int(),
         }),
     }
+}
+
+/// QUIRK: Go prints the values with `%s`, whatever they are.
+fn as_text(value: &Value) -> String {
+    String::from_utf8_lossy(&sprintf(b"%s", std::slice::from_ref(value))).into_owned()
 }
 
 fn less(left: &Operand, right: &Operand) -> Result<bool> {
@@ -213,7 +220,9 @@ fn past_end(what: &str) -> Error {
 }
 
 fn index(args: &[Operand]) -> Result<Operand> {
-    let (item, indexes) = args.split_first().ok_or_else(|| Error::new("index of untyped nil"))?;
+    let (item, indexes) = args
+        .split_first()
+        .ok_or_else(|| Error::new("index of untyped nil"))?;
     let mut item = item.clone();
     if matches!(item.value, Value::Nil) {
         return Err(Error::new("index of untyped nil"));
@@ -237,7 +246,10 @@ fn index(args: &[Operand]) -> Result<Operand> {
             }
             Value::Map(map) => entry(map, &index.value)?,
             other => {
-                return Err(Error::new(format!("can't index item of type {}", other.type_name())));
+                return Err(Error::new(format!(
+                    "can't index item of type {}",
+                    other.type_name()
+                )));
             }
         };
     }
@@ -260,7 +272,9 @@ fn entry(map: &Map, key: &Value) -> Result<Operand> {
 }
 
 fn slice(args: &[Operand]) -> Result<Operand> {
-    let (item, indexes) = args.split_first().ok_or_else(|| Error::new("slice of untyped nil"))?;
+    let (item, indexes) = args
+        .split_first()
+        .ok_or_else(|| Error::new("slice of untyped nil"))?;
     let length = match &item.value {
         Value::Nil => return Err(Error::new("slice of untyped nil")),
         _ if indexes.len() > 3 => {
@@ -270,7 +284,10 @@ fn slice(args: &[Operand]) -> Result<Operand> {
         Value::Text(bytes) | Value::Bytes(bytes) => bytes.len(),
         Value::List(list) => list.items().len(),
         other => {
-            return Err(Error::new(format!("can't slice item of type {}", other.type_name())));
+            return Err(Error::new(format!(
+                "can't slice item of type {}",
+                other.type_name()
+            )));
         }
     };
     let mut bounds = [0, length, length];
@@ -303,7 +320,9 @@ fn length(args: &[Operand]) -> Result<Operand> {
         Value::Map(map) => map.len(),
         other => return Err(Error::new(format!("len of type {}", other.type_name()))),
     };
-    Ok(Operand::plain(Value::Int(i64::try_from(length).unwrap_or(i64::MAX))))
+    Ok(Operand::plain(Value::Int(
+        i64::try_from(length).unwrap_or(i64::MAX),
+    )))
 }
 
 /// The function that `call` calls, and its arguments.
@@ -313,7 +332,10 @@ pub(crate) fn callee(name: &str, args: &[Operand]) -> Result<(Rc<Function>, Vec<
         Value::Nil => return Err(Error::new("call of nil")),
         Value::Function(function) => function.clone(),
         other => {
-            return Err(Error::new(format!("non-function {name} of type {}", other.type_name())));
+            return Err(Error::new(format!(
+                "non-function {name} of type {}",
+                other.type_name()
+            )));
         }
     };
     let params = function.params.len();
@@ -332,7 +354,8 @@ pub(crate) fn callee(name: &str, args: &[Operand]) -> Result<(Rc<Function>, Vec<
     let mut values = Vec::with_capacity(given);
     for (index, arg) in rest.iter().enumerate() {
         let wanted = function.param(index);
-        values.push(prepared(&arg.value, wanted).map_err(|error| Error::wrap(format!("arg {index}"), error))?);
+        values
+            .push(prepared(&arg.value, wanted).map_err(|error| Error::wrap(format!("arg {index}"), error))?);
     }
     Ok((function, values))
 }
@@ -359,10 +382,12 @@ fn prepared(value: &Value, wanted: Type) -> Result<Value> {
 
 /// What the escaping functions escape: a text as it is, anything else as it is printed.
 fn joined(args: &[Operand]) -> Vec<u8> {
-    if let [Operand {
-        value: Value::Text(text),
-        ..
-    }] = args
+    if let [
+        Operand {
+            value: Value::Text(text),
+            ..
+        },
+    ] = args
     {
         return text.to_vec();
     }
@@ -423,12 +448,4 @@ pub(crate) fn escape_query(bytes: &[u8]) -> Vec<u8> {
         }
     }
     out
-}
-
-/// The element type of a slice, for functions that build one like it.
-pub(crate) fn element_of(value: &Value) -> Element {
-    match value {
-        Value::List(list) => list.kind.element,
-        _ => Element::Any,
-    }
 }

@@ -15,6 +15,7 @@ pub(crate) fn format_float(value: f64, verb: u8, precision: Option<usize>) -> St
         },
         b'e' | b'E' => scientific(value, precision),
         b'x' | b'X' => hexadecimal(value, precision),
+        b'b' => binary(value),
         _ => general(value, precision),
     };
     if verb.is_ascii_uppercase() && verb != b'F' {
@@ -51,14 +52,23 @@ fn general(value: f64, precision: Option<usize>) -> String {
     } else {
         mantissa
     };
-    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    let digits = if value == 0.0 {
+        0
+    } else {
+        mantissa.bytes().filter(u8::is_ascii_digit).count()
+    };
     let count = i64::try_from(digits).unwrap_or(i64::MAX);
     let point = if value == 0.0 { 0 } else { exponent + 1 };
+    let exponent = point - 1;
     let limit = match precision {
         None => 6,
         Some(precision) => {
             let precision = i64::try_from(precision.max(1)).unwrap_or(i64::MAX);
-            if precision > count && count >= point { count } else { precision }
+            if precision > count && count >= point {
+                count
+            } else {
+                precision
+            }
         }
     };
     if exponent < -4 || exponent >= limit {
@@ -66,6 +76,19 @@ fn general(value: f64, precision: Option<usize>) -> String {
     }
     let fraction = usize::try_from((count - point).max(0)).unwrap_or_default();
     format!("{value:.fraction$}")
+}
+
+/// A whole number and a power of two.
+fn binary(value: f64) -> String {
+    let bits = value.to_bits();
+    let sign = if bits >> 63 == 1 { "-" } else { "" };
+    let raw = i64::try_from((bits >> 52) & 0x7ff).unwrap_or_default();
+    let fraction = bits & ((1 << 52) - 1);
+    let (mantissa, exponent) = match raw {
+        0 => (fraction, -1074),
+        _ => (fraction | (1 << 52), raw - 1075),
+    };
+    format!("{sign}{mantissa}p{exponent:+}")
 }
 
 fn hexadecimal(value: f64, precision: Option<usize>) -> String {
@@ -98,7 +121,10 @@ fn hexadecimal(value: f64, precision: Option<usize>) -> String {
     }
     let point = if digits.is_empty() { "" } else { "." };
     let direction = if exponent < 0 { '-' } else { '+' };
-    format!("{sign}0x1{point}{digits}p{direction}{:02}", exponent.unsigned_abs())
+    format!(
+        "{sign}0x1{point}{digits}p{direction}{:02}",
+        exponent.unsigned_abs()
+    )
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! The tokens of a template, with their positions.
 
+mod token;
+
 use std::borrow::Cow;
 
 use stdx::quote::{is_print, quote, quote_char};
+
+pub(crate) use token::{Kind, Token};
 
 const LEFT: &str = "{{";
 const RIGHT: &str = "}}";
@@ -11,95 +15,6 @@ const RIGHT_COMMENT: &str = "*/";
 const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
 /// A trim marker and the space beside it.
 const MARKER: usize = 2;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Error,
-    Eof,
-    Text,
-    LeftDelim,
-    RightDelim,
-    Space,
-    Bool,
-    Char,
-    CharConstant,
-    Complex,
-    Number,
-    String,
-    RawString,
-    Assign,
-    Declare,
-    Pipe,
-    LeftParen,
-    RightParen,
-    Field,
-    Identifier,
-    Variable,
-    Block,
-    Break,
-    Continue,
-    Dot,
-    Define,
-    Else,
-    End,
-    If,
-    Nil,
-    Range,
-    Template,
-    With,
-}
-
-impl Kind {
-    fn keyword(word: &str) -> Option<Self> {
-        Some(match word {
-            "." => Self::Dot,
-            "block" => Self::Block,
-            "break" => Self::Break,
-            "continue" => Self::Continue,
-            "define" => Self::Define,
-            "else" => Self::Else,
-            "end" => Self::End,
-            "if" => Self::If,
-            "range" => Self::Range,
-            "nil" => Self::Nil,
-            "template" => Self::Template,
-            "with" => Self::With,
-            _ => return None,
-        })
-    }
-
-    fn is_keyword(self) -> bool {
-        use Kind::{Block, Break, Continue, Define, Dot, Else, End, If, Nil, Range, Template, With};
-        matches!(
-            self,
-            Block | Break | Continue | Define | Dot | Else | End | If | Nil | Range | Template | With
-        )
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Token<'a> {
-    pub(crate) kind: Kind,
-    pub(crate) pos: usize,
-    pub(crate) text: Cow<'a, str>,
-    pub(crate) line: usize,
-}
-
-impl Token<'_> {
-    /// The token as parse errors show it.
-    pub(crate) fn shown(&self) -> String {
-        match self.kind {
-            Kind::Eof => "EOF".to_owned(),
-            Kind::Error => self.text.clone().into_owned(),
-            kind if kind.is_keyword() => format!("<{}>", self.text),
-            _ if self.text.len() > 10 => {
-                let head: String = self.text.chars().take(10).collect();
-                format!("{}...", quote(head.as_bytes()))
-            }
-            _ => quote(self.text.as_bytes()),
-        }
-    }
-}
 
 pub(crate) struct Lexer<'a> {
     input: &'a str,
@@ -367,7 +282,10 @@ impl<'a> Lexer<'a> {
                 self.take(Kind::RightParen)
             }
             _ if c.is_ascii() && is_print(c) => self.take(Kind::Char),
-            _ => self.error(format!("unrecognized character in action: {}", code_point(Some(c)))),
+            _ => self.error(format!(
+                "unrecognized character in action: {}",
+                code_point(Some(c))
+            )),
         }
     }
 
@@ -515,7 +433,11 @@ fn code_point(c: Option<char>) -> String {
         None => "U+FFFFFFFFFFFFFFFF".to_owned(),
         Some(c) if is_print(c) => {
             let quoted = quote_char(c);
-            let shown = if quoted.contains('\\') { format!("'{c}'") } else { quoted };
+            let shown = if quoted.contains('\\') {
+                format!("'{c}'")
+            } else {
+                quoted
+            };
             format!("U+{:04X} {shown}", u32::from(c))
         }
         Some(c) => format!("U+{:04X}", u32::from(c)),

@@ -16,12 +16,14 @@ mod limits;
 mod number;
 mod parse;
 mod set;
+mod sprig;
 mod value;
-mod world;
+mod outside;
 
 pub use error::Error;
 pub use exec::Run;
 pub use function::{Body, Function, Type};
 pub use set::{Functions, Missing, Set, deep};
+pub use sprig::functions;
 pub use value::{Element, LIST, List, ListType, MAP, Map, MapType, Object, TEXT_MAP, TEXTS, Text, Value};
-pub use world::{CertificateRequest, Nowhere, World};
+pub use outside::{CertificateRequest, Nowhere, World};

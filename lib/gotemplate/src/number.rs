@@ -32,7 +32,17 @@ impl Number {
             return Ok(number);
         }
         if let Some(imaginary) = text.strip_suffix('i') {
-            number.complex = parse_float(imaginary.trim_start_matches(['+', '-'])).is_ok() || text.len() > 1;
+            // The real part, if there is one, ends at the last sign that belongs to no exponent.
+            let sign = imaginary
+                .char_indices()
+                .filter(|(at, c)| matches!(c, '+' | '-') && !imaginary[..*at].ends_with(['e', 'E', 'p', 'P']))
+                .map(|(at, _)| at)
+                .next_back();
+            let (real, imaginary) = imaginary.split_at(sign.unwrap_or(0));
+            if parse_float(imaginary).is_err() || !(real.is_empty() || parse_float(real).is_ok()) {
+                return Err(format!("illegal number syntax: {}", quote(text.as_bytes())));
+            }
+            number.complex = true;
             if parse_float(imaginary).is_ok_and(|it| it == 0.0) {
                 (number.int, number.uint, number.float) = (Some(0), Some(0), Some(0.0));
             }
@@ -66,12 +76,17 @@ impl Number {
 
     /// Whether an untyped use of it is a float.
     pub(crate) fn looks_like_float(&self) -> bool {
-        let hex = (self.text.starts_with("0x") || self.text.starts_with("0X")) && !self.text.contains(['p', 'P']);
+        let hex =
+            (self.text.starts_with("0x") || self.text.starts_with("0X")) && !self.text.contains(['p', 'P']);
         !hex && !self.text.starts_with('\'') && self.text.contains(['.', 'e', 'E', 'p', 'P'])
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "checked by the comparison")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "checked by the comparison"
+)]
 fn exact_int(float: f64) -> Option<i64> {
     let int = float as i64;
     (int as f64 == float && float < 9.3e18).then_some(int)
@@ -95,20 +110,13 @@ pub(crate) enum NumberError {
     Range,
 }
 
-impl NumberError {
-    /// `strconv.ParseInt: parsing "x": invalid syntax`.
-    pub(crate) fn shown(self, function: &str, text: &[u8]) -> String {
-        let why = match self {
-            Self::Syntax => "invalid syntax",
-            Self::Range => "value out of range",
-        };
-        format!("strconv.{function}: parsing {}: {why}", quote(text))
-    }
-}
-
 /// `strconv.ParseUint`; base zero reads prefixes and underscores.
 pub(crate) fn parse_uint(text: &str, base: u32) -> Result<u64, NumberError> {
-    let (digits, radix) = if base == 0 { prefixed(text)? } else { (text.to_owned(), base) };
+    let (digits, radix) = if base == 0 {
+        prefixed(text)?
+    } else {
+        (text.to_owned(), base)
+    };
     if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
         return Err(NumberError::Syntax);
     }
@@ -167,7 +175,9 @@ pub(crate) fn parse_float(text: &str) -> Result<f64, NumberError> {
         lower if lower.starts_with("0x") => return hex_float(&lower[2..]).map(|it| sign * it),
         _ => {}
     }
-    if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') || !underscores_separate(unsigned, false) {
+    if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        || !underscores_separate(unsigned, false)
+    {
         return Err(NumberError::Syntax);
     }
     let float: f64 = unsigned
@@ -191,7 +201,9 @@ fn hex_float(text: &str) -> Result<f64, NumberError> {
         value = value * 16.0 + f64::from(digit.to_digit(16).ok_or(NumberError::Syntax)?);
     }
     let exponent: i32 = exponent.parse().map_err(|_| NumberError::Syntax)?;
-    let shift = i32::try_from(fraction.len()).unwrap_or(i32::MAX).saturating_mul(4);
+    let shift = i32::try_from(fraction.len())
+        .unwrap_or(i32::MAX)
+        .saturating_mul(4);
     Ok(value * 2.0_f64.powi(exponent.saturating_sub(shift)))
 }
 
@@ -299,12 +311,18 @@ mod tests {
             Number::parse("99999999999999999999").unwrap_err(),
             "integer overflow: \"99999999999999999999\""
         );
-        assert_eq!(Number::parse("1__0").unwrap_err(), "illegal number syntax: \"1__0\"");
+        assert_eq!(
+            Number::parse("1__0").unwrap_err(),
+            "illegal number syntax: \"1__0\""
+        );
     }
 
     #[test]
     fn texts_are_unquoted() {
-        assert_eq!(unquote(r#""a\t\"\x41\u00e9\101""#).unwrap(), "a\t\"A\u{e9}A".as_bytes());
+        assert_eq!(
+            unquote(r#""a\t\"\x41\u00e9\101""#).unwrap(),
+            "a\t\"A\u{e9}A".as_bytes()
+        );
         assert_eq!(unquote("`a\\n`").unwrap(), b"a\\n");
         assert_eq!(unquote(r#""\q""#), None);
     }

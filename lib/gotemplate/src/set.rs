@@ -5,14 +5,8 @@ use std::{collections::BTreeMap, rc::Rc, thread};
 use stdx::quote::quote;
 
 use crate::{
-    ast::Tree,
-    error::Error,
-    exec::Run,
-    function::Function,
-    limits::STACK_BYTES,
-    parse::parse,
-    value::Value,
-    world::World,
+    ast::Tree, error::Error, exec::Run, function::Function, limits::STACK_BYTES, parse::parse, value::Value,
+    outside::World,
 };
 
 /// The functions that templates can call besides Go's own.
@@ -40,8 +34,8 @@ pub struct Set {
 
 /// Go's own functions, which the executor knows.
 const BUILTINS: [&str; 19] = [
-    "and", "call", "eq", "ge", "gt", "html", "index", "js", "le", "len", "lt", "ne", "not", "or", "print", "printf",
-    "println", "slice", "urlquery",
+    "and", "call", "eq", "ge", "gt", "html", "index", "js", "le", "len", "lt", "ne", "not", "or", "print",
+    "printf", "println", "slice", "urlquery",
 ];
 
 impl Set {
@@ -103,7 +97,12 @@ impl Set {
     ///
     /// # Errors
     /// What Go reports, with the place in the template.
-    pub fn execute(self: &Rc<Self>, name: &str, data: &Value, world: &mut dyn World) -> Result<Vec<u8>, Error> {
+    pub fn execute(
+        self: &Rc<Self>,
+        name: &str,
+        data: &Value,
+        world: &mut dyn World,
+    ) -> Result<Vec<u8>, Error> {
         let Some(tree) = self.find(name) else {
             return Err(no_template(name));
         };

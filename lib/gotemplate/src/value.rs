@@ -101,13 +101,13 @@ pub static TEXTS: ListType = ListType {
     methods: no_list_methods,
 };
 /// `[]int`
-pub static INTS: ListType = ListType {
+pub(crate) static INTS: ListType = ListType {
     name: "[]int",
     element: Element::Int,
     methods: no_list_methods,
 };
 /// `[][]interface {}`
-pub static LISTS: ListType = ListType {
+pub(crate) static LISTS: ListType = ListType {
     name: "[][]interface {}",
     element: Element::List,
     methods: no_list_methods,
@@ -160,14 +160,12 @@ impl List {
     }
 }
 
-struct MapData {
-    kind: &'static MapType,
-    entries: RefCell<BTreeMap<Text, Value>>,
-}
-
 /// A map; its clones are the same map.
 #[derive(Clone)]
-pub struct Map(Rc<MapData>);
+pub struct Map {
+    kind: &'static MapType,
+    entries: Rc<RefCell<BTreeMap<Text, Value>>>,
+}
 
 impl Default for Map {
     fn default() -> Self {
@@ -183,20 +181,20 @@ impl Map {
 
     /// A map of a type.
     pub fn with(kind: &'static MapType, entries: BTreeMap<Text, Value>) -> Self {
-        Self(Rc::new(MapData {
+        Self {
             kind,
-            entries: RefCell::new(entries),
-        }))
+            entries: Rc::new(RefCell::new(entries)),
+        }
     }
 
     /// Its type.
     pub fn kind(&self) -> &'static MapType {
-        self.0.kind
+        self.kind
     }
 
     /// What it holds now; to be let go before anything changes it.
     pub fn entries(&self) -> Ref<'_, BTreeMap<Text, Value>> {
-        self.0.entries.borrow()
+        self.entries.borrow()
     }
 
     /// The value of a key.
@@ -206,7 +204,7 @@ impl Map {
 
     /// Sets a key.
     pub fn set(&self, key: impl Into<Text>, value: Value) {
-        self.0.entries.borrow_mut().insert(key.into(), value);
+        self.entries.borrow_mut().insert(key.into(), value);
     }
 
     /// Sets a key that is text of ours.
@@ -216,7 +214,7 @@ impl Map {
 
     /// Removes a key.
     pub fn remove(&self, key: &[u8]) {
-        self.0.entries.borrow_mut().remove(key);
+        self.entries.borrow_mut().remove(key);
     }
 
     /// How many entries it has.
@@ -239,12 +237,20 @@ impl Map {
 
     /// Whether two are the same map.
     pub fn is(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        Rc::ptr_eq(&self.entries, &other.entries)
     }
 
-    /// The same entries under another type, shared no more.
-    pub fn retyped(&self, kind: &'static MapType) -> Self {
+    /// A copy of its entries under another type.
+    pub fn copied_as(&self, kind: &'static MapType) -> Self {
         Self::with(kind, self.entries().clone())
+    }
+
+    /// The same map under another type.
+    pub fn viewed_as(&self, kind: &'static MapType) -> Self {
+        Self {
+            kind,
+            entries: self.entries.clone(),
+        }
     }
 }
 
@@ -281,6 +287,24 @@ pub trait Object {
 }
 
 impl Value {
+    /// A value out of JSON, whose numbers all are floats.
+    pub fn from_json(json: &serde_json::Value) -> Self {
+        crate::sprig::from_json(json, false)
+    }
+
+    /// A value out of JSON, whose whole numbers without a point are `int64`.
+    pub fn from_json_with_integers(json: &serde_json::Value) -> Self {
+        crate::sprig::from_json(json, true)
+    }
+
+    /// The value as `toYaml` prints it.
+    ///
+    /// # Errors
+    /// If it holds what YAML has no form for.
+    pub fn to_yaml(&self) -> Result<String, crate::error::Error> {
+        crate::sprig::to_yaml(self)
+    }
+
     /// A text.
     pub fn text(text: impl AsRef<[u8]>) -> Self {
         Self::Text(text.as_ref().into())
@@ -428,8 +452,8 @@ impl From<Map> for Value {
 
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&crate::format::sprint(std::slice::from_ref(
-            self,
-        ))))
+        f.write_str(&String::from_utf8_lossy(&crate::format::sprint(
+            std::slice::from_ref(self),
+        )))
     }
 }

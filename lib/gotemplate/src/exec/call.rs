@@ -8,7 +8,10 @@ use crate::{
     value::Value,
 };
 
-use super::{Frame, Operand, Result, Run, constant, shown};
+use super::{
+    Frame, Operand, Result, Run,
+    operand::{constant, shown},
+};
 
 /// What an argument shall be.
 #[derive(Clone, Copy)]
@@ -113,13 +116,17 @@ impl Run<'_> {
         args: &[Operand],
         part: Part<'t>,
     ) -> Result<Operand> {
-        let result = builtin::callee(callee, args).and_then(|(function, values)| function.call(self, &values));
+        let result =
+            builtin::callee(callee, args).and_then(|(function, values)| function.call(self, &values));
         result
             .map(Operand::plain)
             .map_err(|error| failed(frame, part, "call", error))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a call needs, as upstream passes it")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a call needs, as upstream passes it"
+    )]
     pub(super) fn call<'t>(
         &mut self,
         frame: &mut Frame<'t>,
@@ -154,11 +161,22 @@ impl Run<'_> {
     }
 
     /// The value of an argument whatever its type, as the start of a chain needs it.
-    pub(super) fn untyped<'t>(&mut self, frame: &mut Frame<'t>, dot: &Operand, arg: &'t Arg) -> Result<Operand> {
+    pub(super) fn untyped<'t>(
+        &mut self,
+        frame: &mut Frame<'t>,
+        dot: &Operand,
+        arg: &'t Arg,
+    ) -> Result<Operand> {
         self.argument(frame, dot, Want::Untyped, arg)
     }
 
-    fn argument<'t>(&mut self, frame: &mut Frame<'t>, dot: &Operand, want: Want, arg: &'t Arg) -> Result<Operand> {
+    fn argument<'t>(
+        &mut self,
+        frame: &mut Frame<'t>,
+        dot: &Operand,
+        want: Want,
+        arg: &'t Arg,
+    ) -> Result<Operand> {
         frame.at(Part::Arg(arg));
         let value = match &arg.kind {
             ArgKind::Dot => dot.clone(),
@@ -170,7 +188,9 @@ impl Run<'_> {
                     _ => Ok(Operand::default()),
                 };
             }
-            ArgKind::Field(names) => self.fields(frame, dot, dot.clone(), Part::Arg(arg), names, &[], None)?,
+            ArgKind::Field(names) => {
+                self.fields(frame, dot, dot.clone(), Part::Arg(arg), names, &[], None)?
+            }
             ArgKind::Variable(names) => self.variable(frame, dot, arg, names, &[], None)?,
             ArgKind::Pipe(pipe) => self.pipeline(frame, dot, pipe)?,
             ArgKind::Function(name) => self.function(frame, dot, name, Part::Arg(arg), &[], None)?,
@@ -203,7 +223,11 @@ fn literal(frame: &Frame<'_>, want: Want, arg: &Arg) -> Result<Operand> {
         (Type::Float, ArgKind::Number(number)) => (number.float.map(Value::Float), "float"),
         (Type::Float, _) => (None, "float"),
         (Type::Map | Type::List | Type::Object(_), _) => {
-            return frame.fail(format!("can't handle {} for arg of type {}", shown(arg), wanted.name()));
+            return frame.fail(format!(
+                "can't handle {} for arg of type {}",
+                shown(arg),
+                wanted.name()
+            ));
         }
     };
     match value {
@@ -259,7 +283,9 @@ fn check_count(
             ));
         }
     } else if total != params {
-        return frame.fail(format!("wrong number of args for {name}: want {params} got {total}"));
+        return frame.fail(format!(
+            "wrong number of args for {name}: want {params} got {total}"
+        ));
     }
     Ok(())
 }

@@ -16,6 +16,8 @@ struct Flags {
     sharp: bool,
     space: bool,
     zero: bool,
+    /// `%#v`
+    source: bool,
     width: Option<usize>,
     precision: Option<usize>,
 }
@@ -117,6 +119,11 @@ impl Printer<'_> {
                 None => self.say(&format!("%!{verb}(MISSING)")),
                 Some(value) => {
                     self.arg += 1;
+                    if verb == 'v' {
+                        flags.source = flags.sharp;
+                        flags.sharp = false;
+                        flags.plus = false;
+                    }
                     print(&mut self.out, value, verb, flags, 0);
                 }
             },
@@ -223,7 +230,9 @@ impl Printer<'_> {
             return;
         }
         let precision = self.number().unwrap_or(0);
-        flags.precision = usize::try_from(precision).ok().filter(|_| precision <= MAX_NUMBER);
+        flags.precision = usize::try_from(precision)
+            .ok()
+            .filter(|_| precision <= MAX_NUMBER);
     }
 }
 
@@ -233,10 +242,11 @@ fn print(out: &mut Vec<u8>, value: &Value, verb: char, flags: Flags, depth: usiz
         return;
     }
     match (verb, value) {
+        ('w', Value::List(_) | Value::Map(_)) => bad(out, value, verb, flags),
         ('T', _) => pad(out, value.type_name().as_bytes(), flags),
         ('v', Value::Nil) if depth == 0 => pad(out, b"<nil>", flags),
         (_, Value::Nil) if depth > 0 => out.extend_from_slice(b"<nil>"),
-        ('v', _) if flags.sharp => push_source(out, value, depth),
+        ('v', _) if flags.source => push_source(out, value, depth),
         ('t' | 'v', Value::Bool(it)) => pad(out, if *it { b"true" } else { b"false" }, flags),
         (_, Value::Int(it) | Value::Int64(it)) => integer(out, value, *it, verb, flags),
         (_, Value::Uint8(it)) => integer(out, value, i64::from(*it), verb, flags),
@@ -270,17 +280,19 @@ fn print(out: &mut Vec<u8>, value: &Value, verb: char, flags: Flags, depth: usiz
             text(out, value, shown.as_bytes(), verb, flags);
         }
         ('v' | 's', Value::Object(_)) => push(out, value, depth),
-        _ => bad(out, value, verb),
+        _ => bad(out, value, verb, flags),
     }
 }
 
 /// `%!verb(type=value)`
-fn bad(out: &mut Vec<u8>, value: &Value, verb: char) {
+fn bad(out: &mut Vec<u8>, value: &Value, verb: char, flags: Flags) {
     out.extend_from_slice(format!("%!{verb}(").as_bytes());
-    if !matches!(value, Value::Nil) {
+    if matches!(value, Value::Nil) {
+        out.extend_from_slice(b"<nil>");
+    } else {
         out.extend_from_slice(format!("{}=", value.type_name()).as_bytes());
+        print(out, value, 'v', flags, 0);
     }
-    push(out, value, 0);
     out.push(b')');
 }
 
@@ -312,9 +324,13 @@ fn text(out: &mut Vec<u8>, value: &Value, bytes: &[u8], verb: char, flags: Flags
         'v' | 's' => pad(out, &cut(), flags),
         'q' => {
             let cut = cut();
-            let raw = flags.sharp && !cut.iter().any(|byte| *byte == b'`' || (*byte < b' ' && *byte != b'\t'));
+            let raw = flags.sharp
+                && !cut
+                    .iter()
+                    .any(|byte| *byte == b'`' || (*byte < b' ' && *byte != b'\t'));
             let quoted = match std::str::from_utf8(&cut) {
                 Ok(text) if raw => format!("`{text}`"),
+                _ if flags.plus => ascii(&quote(&cut)),
                 _ => quote(&cut),
             };
             pad(out, quoted.as_bytes(), flags);
@@ -329,12 +345,16 @@ fn text(out: &mut Vec<u8>, value: &Value, bytes: &[u8], verb: char, flags: Flags
                 if flags.sharp && (flags.space || index == 0) {
                     hex.push_str(if verb == 'x' { "0x" } else { "0X" });
                 }
-                let pair = if verb == 'x' { format!("{byte:02x}") } else { format!("{byte:02X}") };
+                let pair = if verb == 'x' {
+                    format!("{byte:02x}")
+                } else {
+                    format!("{byte:02X}")
+                };
                 hex.push_str(&pair);
             }
             pad(out, hex.as_bytes(), flags);
         }
-        _ => bad(out, value, verb),
+        _ => bad(out, value, verb, flags),
     }
 }
 
@@ -348,15 +368,17 @@ fn integer(out: &mut Vec<u8>, value: &Value, number: i64, verb: char, flags: Fla
         'x' => (format!("{magnitude:x}"), "0x"),
         'X' => (format!("{magnitude:X}"), "0X"),
         'c' => return pad(out, character(number).to_string().as_bytes(), flags),
+        'q' if flags.plus => return pad(out, ascii(&quote_char(character(number))).as_bytes(), flags),
         'q' => return pad(out, quote_char(character(number)).as_bytes(), flags),
         'U' => {
-            let mut shown = format!("U+{magnitude:04X}");
-            if flags.sharp {
-                shown.push_str(&format!(" '{}'", character(number)));
+            let mut shown = format!("U+{number:04X}");
+            let c = character(number);
+            if flags.sharp && number >= 0 && stdx::quote::is_print(c) {
+                shown.push_str(&format!(" '{c}'"));
             }
             return pad(out, shown.as_bytes(), Flags { zero: false, ..flags });
         }
-        _ => return bad(out, value, verb),
+        _ => return bad(out, value, verb, flags),
     };
     if flags.precision == Some(0) && number == 0 {
         return pad(out, b"", Flags { zero: false, ..flags });
@@ -367,14 +389,65 @@ fn integer(out: &mut Vec<u8>, value: &Value, number: i64, verb: char, flags: Fla
         _ if flags.space => " ",
         _ => "",
     };
-    let prefix = if flags.sharp { prefix } else { "" };
+    let mut prefix = if flags.sharp { prefix } else { "" };
     let mut least = flags.precision.unwrap_or(0);
     if flags.zero && !flags.minus && flags.precision.is_none() {
         least = flags.width.unwrap_or(0).saturating_sub(sign.len());
     }
     let zeros = "0".repeat(least.saturating_sub(digits.len()));
+    if prefix == "0" && (digits.starts_with('0') || !zeros.is_empty()) {
+        prefix = "";
+    }
     let whole = format!("{sign}{prefix}{zeros}{digits}");
     pad(out, whole.as_bytes(), Flags { zero: false, ..flags });
+}
+
+/// `%#g` and its kin: a decimal point always, and zeros at the end.
+fn with_point(shown: &str, form: u8, precision: Option<usize>) -> String {
+    let mut missing = match form {
+        b'g' | b'G' | b'x' | b'X' => precision.unwrap_or(6),
+        _ => 0,
+    };
+    let unsigned = shown.trim_start_matches('-');
+    let end = if matches!(form, b'x' | b'X') {
+        ['p', 'P']
+    } else {
+        ['e', 'E']
+    };
+    let (mut number, tail) = match unsigned.find(end) {
+        Some(at) => (unsigned[..at].to_owned(), &unsigned[at..]),
+        None => (unsigned.to_owned(), ""),
+    };
+    // QUIRK: the letter of a hexadecimal prefix counts as a digit.
+    let significant = number
+        .trim_start_matches(['0', '.'])
+        .chars()
+        .filter(|c| *c != '.')
+        .count();
+    missing = missing.saturating_sub(significant);
+    if !number.contains('.') {
+        if number == "0" {
+            missing = missing.saturating_sub(1);
+        }
+        number.push('.');
+    }
+    number.push_str(&"0".repeat(missing));
+    let sign = if shown.starts_with('-') { "-" } else { "" };
+    format!("{sign}{number}{tail}")
+}
+
+/// Escapes what is not ASCII.
+fn ascii(quoted: &str) -> String {
+    let mut out = String::with_capacity(quoted.len());
+    for c in quoted.chars() {
+        let code = u32::from(c);
+        match code {
+            0..=0x7f => out.push(c),
+            0x80..=0xffff => out.push_str(&format!("\\u{code:04x}")),
+            _ => out.push_str(&format!("\\U{code:08x}")),
+        }
+    }
+    out
 }
 
 fn character(number: i64) -> char {
@@ -388,12 +461,19 @@ fn float(out: &mut Vec<u8>, value: &Value, number: f64, verb: char, flags: Flags
     let (form, precision) = match verb {
         'v' => (b'g', flags.precision),
         'g' | 'G' => (if verb == 'g' { b'g' } else { b'G' }, flags.precision),
-        'e' | 'E' => (if verb == 'e' { b'e' } else { b'E' }, Some(flags.precision.unwrap_or(6))),
+        'e' | 'E' => (
+            if verb == 'e' { b'e' } else { b'E' },
+            Some(flags.precision.unwrap_or(6)),
+        ),
         'f' | 'F' => (b'f', Some(flags.precision.unwrap_or(6))),
         'x' | 'X' => (if verb == 'x' { b'x' } else { b'X' }, flags.precision),
-        _ => return bad(out, value, verb),
+        'b' => (b'b', None),
+        _ => return bad(out, value, verb, flags),
     };
-    let shown = format_float(number, form, precision);
+    let mut shown = format_float(number, form, precision);
+    if flags.sharp && form != b'b' && number.is_finite() {
+        shown = with_point(&shown, form, precision);
+    }
     let (mut sign, digits) = match shown.as_bytes().first() {
         Some(b'-') => ("-", &shown[1..]),
         Some(b'+') => ("+", &shown[1..]),

@@ -1,0 +1,19 @@
+//! How much a hostile chart may cost before it is refused. The first two are Helm's own.
+
+/// Bytes of all files of an archive.
+pub(crate) const MAX_CHART: u64 = 100 * 1024 * 1024;
+
+/// Bytes of one file.
+pub(crate) const MAX_FILE: u64 = 5 * 1024 * 1024;
+
+/// Files of an archive. Helm has no limit.
+pub(crate) const MAX_FILES: usize = 50_000;
+
+/// Charts within charts. Helm has no limit.
+pub(crate) const MAX_DEPTH: usize = 32;
+
+/// The highest index that `--set` may name; Helm's own.
+pub(crate) const MAX_INDEX: i64 = 65_536;
+
+/// Names within names that `--set` may have; Helm's own.
+pub(crate) const MAX_NAMES: usize = 30;

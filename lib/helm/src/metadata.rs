@@ -1,0 +1,186 @@
+//! `Chart.yaml`.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use version::Version;
+
+use crate::error::Error;
+
+/// What `Chart.yaml` says.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of Chart.yaml")]
+pub struct Metadata {
+    pub name: String,
+    pub home: String,
+    #[serde(deserialize_with = "absent_is_default")]
+    pub sources: Vec<String>,
+    pub version: String,
+    pub description: String,
+    #[serde(deserialize_with = "absent_is_default")]
+    pub keywords: Vec<String>,
+    #[serde(deserialize_with = "absent_is_default")]
+    pub maintainers: Vec<Maintainer>,
+    pub icon: String,
+    pub api_version: String,
+    pub condition: String,
+    pub tags: String,
+    pub app_version: String,
+    pub deprecated: bool,
+    #[serde(deserialize_with = "absent_is_default")]
+    pub annotations: std::collections::BTreeMap<String, String>,
+    pub kube_version: String,
+    #[serde(deserialize_with = "absent_is_default")]
+    pub dependencies: Vec<Dependency>,
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// Who looks after a chart.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the fields are those of Chart.yaml")]
+pub struct Maintainer {
+    pub name: String,
+    pub email: String,
+    pub url: String,
+}
+
+/// A chart that another needs.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the fields are those of Chart.yaml")]
+pub struct Dependency {
+    pub name: String,
+    pub version: String,
+    pub repository: String,
+    pub condition: String,
+    #[serde(deserialize_with = "absent_is_default")]
+    pub tags: Vec<String>,
+    pub enabled: bool,
+    #[serde(deserialize_with = "absent_is_default")]
+    pub import_values: Vec<Value>,
+    pub alias: String,
+}
+
+fn absent_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Takes keys that are null for absent, as Go does.
+pub(crate) fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(entries) => Value::Object(
+            entries
+                .into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key, without_nulls(value)))
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
+        other => other,
+    }
+}
+
+impl Metadata {
+    /// Checks what Helm checks when it loads a chart.
+    pub(crate) fn validate(&mut self) -> Result<(), Error> {
+        let invalid = |text: String| Err(Error::new(format!("validation: {text}")));
+        let quoted = |text: &str| stdx::quote::quote(text.as_bytes());
+        for text in [
+            &mut self.name,
+            &mut self.description,
+            &mut self.home,
+            &mut self.icon,
+            &mut self.condition,
+            &mut self.tags,
+            &mut self.app_version,
+            &mut self.kube_version,
+        ] {
+            sanitize(text);
+        }
+        if self.api_version.is_empty() {
+            return invalid("chart.metadata.apiVersion is required".to_owned());
+        }
+        if self.name.is_empty() {
+            return invalid("chart.metadata.name is required".to_owned());
+        }
+        if matches!(self.name.as_str(), "." | "..") {
+            return invalid(format!("chart.metadata.name {} is not allowed", quoted(&self.name)));
+        }
+        if self.name.contains('/') {
+            return invalid(format!("chart.metadata.name {} is invalid", quoted(&self.name)));
+        }
+        if self.version.is_empty() {
+            return invalid("chart.metadata.version is required".to_owned());
+        }
+        if self.version.parse::<Version>().is_err() {
+            return invalid(format!("chart.metadata.version {} is invalid", quoted(&self.version)));
+        }
+        if !matches!(self.kind.as_str(), "" | "application" | "library") {
+            return invalid("chart.metadata.type must be application or library".to_owned());
+        }
+        let mut names: Vec<&str> = Vec::new();
+        for dependency in &mut self.dependencies {
+            let alias = &dependency.alias;
+            if !alias.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
+                return invalid(format!(
+                    "dependency {} has disallowed characters in the alias",
+                    quoted(&dependency.name)
+                ));
+            }
+            sanitize(&mut dependency.name);
+            sanitize(&mut dependency.version);
+            sanitize(&mut dependency.condition);
+        }
+        for dependency in &self.dependencies {
+            let key = if dependency.alias.is_empty() { &dependency.name } else { &dependency.alias };
+            if names.contains(&key.as_str()) {
+                return invalid(format!("more than one dependency with name or alias {}", quoted(key)));
+            }
+            names.push(key);
+        }
+        Ok(())
+    }
+
+    /// What templates see as `.Chart`, but for `Annotations`, whose type differs, and `IsRoot`.
+    pub(crate) fn as_map(&self) -> Map<String, Value> {
+        let maintainers = self.maintainers.iter().map(|it| {
+            serde_json::json!({"Name": it.name, "Email": it.email, "URL": it.url})
+        });
+        let dependencies = self.dependencies.iter().map(|it| {
+            serde_json::json!({
+                "Name": it.name, "Version": it.version, "Repository": it.repository, "Condition": it.condition,
+                "Tags": it.tags, "Enabled": it.enabled, "ImportValues": it.import_values, "Alias": it.alias,
+            })
+        });
+        let all = serde_json::json!({
+            "Name": self.name, "Home": self.home, "Sources": self.sources, "Version": self.version,
+            "Description": self.description, "Keywords": self.keywords,
+            "Maintainers": maintainers.collect::<Vec<_>>(), "Icon": self.icon, "APIVersion": self.api_version,
+            "Condition": self.condition, "Tags": self.tags, "AppVersion": self.app_version,
+            "Deprecated": self.deprecated, "KubeVersion": self.kube_version,
+            "Dependencies": dependencies.collect::<Vec<_>>(), "Type": self.kind,
+        });
+        match all {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        }
+    }
+}
+
+/// Spaces become plain spaces, what cannot be printed goes.
+fn sanitize(text: &mut String) {
+    if text.chars().all(|c| c == ' ' || stdx::quote::is_print(c)) {
+        return;
+    }
+    *text = text
+        .chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|c| stdx::quote::is_print(*c))
+        .collect();
+}

@@ -1,0 +1,135 @@
+//! What `helm template` does.
+
+use version::{Constraint, Version};
+
+use gotemplate::World;
+
+use crate::{
+    capabilities::Capabilities,
+    chart::{Chart, File},
+    dependencies, engine,
+    error::Error,
+    sorted::{self, Hook, Manifest},
+    values::{Table, coalesce},
+};
+
+/// What templates learn of the release.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// Its name.
+    pub name: String,
+    /// Where it goes.
+    pub namespace: String,
+    /// How often it was installed or upgraded, this time counted.
+    pub revision: i64,
+    /// Whether it is there already.
+    pub upgrade: bool,
+}
+
+impl Default for Release {
+    fn default() -> Self {
+        Self {
+            name: "release-name".to_owned(),
+            namespace: "default".to_owned(),
+            revision: 1,
+            upgrade: false,
+        }
+    }
+}
+
+/// What a chart came to.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The objects in the order of their installation.
+    pub manifests: Vec<Manifest>,
+    /// The hooks in the order of their kinds.
+    pub hooks: Vec<Hook>,
+    /// What `crds/` holds.
+    pub crds: Vec<File>,
+    /// What the chart tells its user.
+    pub notes: String,
+}
+
+impl Rendered {
+    /// The text that `helm template` prints.
+    pub fn text(&self, include_crds: bool) -> String {
+        let mut text = String::new();
+        for file in self.crds.iter().filter(|_| include_crds) {
+            let data = String::from_utf8_lossy(&file.data);
+            text.push_str(&format!("---\n# Source: {}\n{data}\n", file.name));
+        }
+        for manifest in &self.manifests {
+            text.push_str(&format!("---\n# Source: {}\n{}\n", manifest.path, manifest.text));
+        }
+        let mut text = format!("{}\n", text.trim());
+        for hook in &self.hooks {
+            text.push_str(&format!("---\n# Source: {}\n{}\n", hook.path, hook.text));
+        }
+        text
+    }
+}
+
+/// Renders a chart with values.
+///
+/// # Errors
+/// What Helm says, see [`Error::shown`].
+pub fn render(
+    chart: &Chart,
+    values: &Table,
+    release: &Release,
+    capabilities: &Capabilities,
+    world: &mut (dyn World + Send),
+) -> Result<Rendered, Error> {
+    // Templates may be nested deeper than the stack of the caller.
+    gotemplate::deep(|| rendered(chart, values, release, capabilities, world))
+        .map_err(|error| Error::new(error.to_string()))?
+}
+
+fn rendered(
+    chart: &Chart,
+    values: &Table,
+    release: &Release,
+    capabilities: &Capabilities,
+    world: &mut dyn World,
+) -> Result<Rendered, Error> {
+    if !matches!(chart.metadata.kind.as_str(), "" | "application") {
+        return Err(Error::new(format!("{} charts are not installable", chart.metadata.kind)));
+    }
+    dependencies::check(chart)?;
+    let mut chart = chart.clone();
+    dependencies::process(&mut chart, values)
+        .map_err(|error| error.context("chart dependencies processing failed"))?;
+    let values = coalesce(&chart, values.clone(), false)?;
+    check_kube_version(&chart, capabilities)?;
+    let mut files = engine::render(&chart, &values, release, capabilities, world)?;
+    let own_notes = format!("{}/templates/NOTES.txt", chart.name());
+    let notes = files.get(&own_notes).cloned().unwrap_or_default();
+    files.retain(|name, _| !name.ends_with("NOTES.txt"));
+    let (hooks, manifests) = sorted::sort(&files).map_err(Error::while_rendering)?;
+    Ok(Rendered {
+        manifests,
+        hooks,
+        crds: chart.crds(),
+        notes,
+    })
+}
+
+fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), Error> {
+    let wanted = &chart.metadata.kube_version;
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let kube = &capabilities.kube_version;
+    let fits = match (wanted.parse::<Constraint>(), kube.normalized().parse::<Version>()) {
+        (Ok(range), Ok(version)) => range.matches(&version),
+        _ => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    let text = format!(
+        "chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {}",
+        kube.version()
+    );
+    Err(Error::new(text).while_rendering())
+}

@@ -1,4 +1,6 @@
-//! `gitops-conformance build`: what would come of a directory, without any cluster.
+//! `gitops-conformance build`: what would come of a directory or a chart, without any cluster.
+
+mod chart;
 
 use std::{
     fs,
@@ -26,19 +28,23 @@ enum What {
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
+    /// Prints what `helm template` prints.
+    Chart(Box<chart::ChartArgs>),
 }
 
 pub(super) fn run(args: &BuildArgs) -> io::Result<Exit> {
-    let What::Kustomize { dir } = &args.what;
     let mut warnings = Vec::new();
-    let built = kustomized(dir, &mut warnings);
+    let built = match &args.what {
+        What::Kustomize { dir } => kustomized(dir, &mut warnings).map_err(|error| format!("error: {error}")),
+        What::Chart(args) => chart::rendered(args).map_err(|error| format!("Error: {error}")),
+    };
     for warning in &warnings {
         complain(warning);
     }
     match built {
         Ok(text) => write(&text),
         Err(error) => {
-            complain(&format!("error: {error}"));
+            complain(&error);
             Ok(Exit::Broken)
         }
     }

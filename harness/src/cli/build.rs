@@ -1,4 +1,6 @@
-//! `gitops-conformance build`: what would come of a directory, without any cluster.
+//! `gitops-conformance build`: what would come of a directory or a chart, without any cluster.
+
+mod chart;
 
 use std::{
     fs,
@@ -44,18 +46,21 @@ enum What {
         #[arg(long, value_name = "DIR")]
         source: Option<PathBuf>,
     },
+    /// Prints what `helm template` prints.
+    Chart(Box<chart::ChartArgs>),
 }
 
 pub(super) fn run(args: &BuildArgs) -> io::Result<Exit> {
     let mut warnings = Vec::new();
     let built = match &args.what {
-        What::Kustomize { dir } => kustomized(dir, &mut warnings),
+        What::Kustomize { dir } => kustomized(dir, &mut warnings).map_err(|error| format!("error: {error}")),
         What::Kustomization {
             name,
             path,
             file,
             source,
-        } => kustomization(name, path, file, source.as_deref()),
+        } => kustomization(name, path, file, source.as_deref()).map_err(|error| format!("error: {error}")),
+        What::Chart(args) => chart::rendered(args).map_err(|error| format!("Error: {error}")),
     };
     for warning in &warnings {
         complain(warning);
@@ -63,7 +68,7 @@ pub(super) fn run(args: &BuildArgs) -> io::Result<Exit> {
     match built {
         Ok(text) => write(&text),
         Err(error) => {
-            complain(&format!("error: {error}"));
+            complain(&error);
             Ok(Exit::Broken)
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     chart::{Chart, File},
     error::Error,
     limits::{MAX_CHART, MAX_DEPTH, MAX_FILE, MAX_FILES},
-    metadata::{Metadata, without_nulls},
+    metadata::{Metadata, for_texts},
     values::load_values,
 };
 
@@ -33,7 +33,7 @@ impl Chart {
 }
 
 fn metadata_of(value: Value, file: &str) -> Result<Metadata, Error> {
-    match without_nulls(value) {
+    match for_texts(value) {
         Value::Null => Ok(Metadata::default()),
         value => serde_json::from_value(value).map_err(|error| {
             Error::new(format!(

@@ -71,18 +71,30 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Takes keys that are null for absent, as Go does.
-pub(crate) fn without_nulls(value: Value) -> Value {
+/// Takes keys that are null for absent, and scalars for the texts that almost all fields are, as Go does.
+pub(crate) fn for_texts(value: Value) -> Value {
     match value {
         Value::Object(entries) => Value::Object(
             entries
                 .into_iter()
                 .filter(|(_, value)| !value.is_null())
-                .map(|(key, value)| (key, without_nulls(value)))
+                .map(|(key, value)| match key.as_str() {
+                    "deprecated" | "enabled" | "import-values" => (key, value),
+                    _ => (key, for_texts(value)),
+                })
                 .collect(),
         ),
-        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
+        Value::Array(items) => Value::Array(items.into_iter().map(for_texts).collect()),
+        Value::Bool(_) | Value::Number(_) => Value::String(scalar_text(&value)),
         other => other,
+    }
+}
+
+/// A scalar where YAML shall yield a text.
+pub(crate) fn scalar_text(value: &Value) -> String {
+    match value {
+        Value::Number(number) if number.is_f64() => format!("{:?}", gotemplate::Value::from_json(value)),
+        other => other.to_string(),
     }
 }
 

@@ -7,6 +7,7 @@ use yaml::Dialect;
 
 use crate::{
     error::Error,
+    metadata,
     order::{INSTALL, sort_by_kind},
 };
 
@@ -54,29 +55,19 @@ const EVENTS: [&str; 9] = [
     "test",
 ];
 
-/// Splits a text at its lines of three dashes.
+/// Splits a text at three dashes at the start of a line, and the space around them.
 pub(crate) fn split(text: &str) -> Vec<&str> {
     let text = text.trim_start();
+    // QUIRK: a separator takes the line break after it along, so that another one right below is none.
+    let mut rest = text.strip_prefix("---").map_or(text, str::trim_start);
     let mut parts = Vec::new();
-    let mut start = 0;
-    let mut line = 0;
-    while line < text.len() {
-        if text[line..].starts_with("---") {
-            parts.push(&text[start..line]);
-            let rest = &text[line + 3..];
-            start = line + 3 + (rest.len() - rest.trim_start_matches([' ', '\t']).len());
-        }
-        match text[line..].find('\n') {
-            Some(end) => line += end + 1,
-            None => break,
-        }
+    while let Some(at) = rest.find("\n---") {
+        parts.push(rest[..at].trim_end());
+        rest = rest[at + "\n---".len()..].trim_start();
     }
-    parts.push(&text[start..]);
+    parts.push(rest);
+    parts.retain(|part| !part.trim().is_empty());
     parts
-        .into_iter()
-        .filter(|part| !part.trim().is_empty())
-        .map(str::trim_start)
-        .collect()
 }
 
 /// Splits and sorts what the templates printed.
@@ -144,6 +135,7 @@ impl Head {
         let text = |value: Option<&Value>, field: &str| match value {
             None | Some(Value::Null) => Ok(String::new()),
             Some(Value::String(text)) => Ok(text.clone()),
+            Some(scalar @ (Value::Bool(_) | Value::Number(_))) => Ok(metadata::scalar_text(scalar)),
             Some(other) => Err(wrong(other, &format!("struct field {field}"), "string")),
         };
         text(object.get("apiVersion"), "SimpleHead.apiVersion")?;
@@ -185,7 +177,7 @@ mod tests {
 
     #[test]
     fn texts_are_split_at_dashes() {
-        assert_eq!(split("\n---\na: 1\n---   \nb: 2\n"), ["a: 1\n", "b: 2\n"]);
+        assert_eq!(split("\n---\na: 1\n\n---   \nb: 2\n"), ["a: 1", "b: 2\n"]);
         assert_eq!(split("---a: 1\n  ---\nb"), ["a: 1\n  ---\nb"]);
         assert_eq!(split("\n  \n"), Vec::<&str>::new());
     }

@@ -165,8 +165,9 @@ impl Parser {
 
     fn index(&mut self) -> Step<i64> {
         let (text, stop) = self.until(&[']']);
+        // QUIRK: an index that is not closed ends the text without an error.
         if stop.is_none() {
-            return wrong("error parsing index: EOF");
+            return Err(Stop::End);
         }
         match text.parse::<i64>() {
             Ok(index) => Ok(index),
@@ -184,7 +185,8 @@ impl Parser {
         let at = usize::try_from(index).unwrap_or(usize::MAX);
         let (text, stop) = self.until(&['[', '.', '=']);
         if !text.is_empty() {
-            return wrong(format!("unexpected data at end of array index: {}", quoted(&text)));
+            let shown: Vec<String> = text.chars().map(stdx::quote::quote_char).collect();
+            return wrong(format!("unexpected data at end of array index: [{}]", shown.join(" ")));
         }
         match stop {
             None => Err(Stop::End),

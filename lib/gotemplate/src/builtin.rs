@@ -12,18 +12,20 @@ use crate::{
 
 type Result<T> = std::result::Result<T, Error>;
 
+type Body = fn(&[Operand]) -> Result<Operand>;
+
 /// A function of Go's own. What it takes keeps whether an interface held it.
 pub(crate) struct Builtin {
     pub(crate) fixed: usize,
     pub(crate) variadic: bool,
     /// Its parameters are `interface {}`, not reflected values.
     pub(crate) interfaces: bool,
-    pub(crate) body: fn(&[Operand]) -> Result<Operand>,
+    pub(crate) body: Body,
 }
 
 /// Finds one by name; `and` and `or` are part of the executor, and so is the work of `call`.
 pub(crate) fn find(name: &str) -> Option<Builtin> {
-    let (fixed, variadic, interfaces, body): (_, _, _, fn(&[Operand]) -> Result<Operand>) = match name {
+    let (fixed, variadic, interfaces, body): (_, _, _, Body) = match name {
         "call" => (1, true, false, |_| Ok(Operand::default())),
         "html" => (0, true, true, |args| Ok(text(escape_html(&joined(args))))),
         "index" => (1, true, false, index),
@@ -40,7 +42,7 @@ pub(crate) fn find(name: &str) -> Option<Builtin> {
         "println" => (0, true, true, |args| Ok(text(sprintln(&values(args))))),
         "urlquery" => (0, true, true, |args| Ok(text(escape_query(&joined(args))))),
         "eq" => (1, true, false, |args| {
-            let (left, rest) = args.split_first().ok_or_else(|| missing_argument())?;
+            let (left, rest) = args.split_first().ok_or_else(missing_argument)?;
             if rest.is_empty() {
                 return Err(missing_argument());
             }

@@ -13,9 +13,9 @@ use crate::{
     error::Error,
     format,
     limits::{MAX_OUTPUT, MAX_STACK, MAX_STEPS},
+    outside::World,
     set::Set,
     value::{Element, Value},
-    outside::World,
 };
 
 use operand::{constant, no_arguments};

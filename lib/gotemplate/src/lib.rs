@@ -14,16 +14,16 @@ mod function;
 mod lex;
 mod limits;
 mod number;
+mod outside;
 mod parse;
 mod set;
 mod sprig;
 mod value;
-mod outside;
 
 pub use error::Error;
 pub use exec::Run;
 pub use function::{Body, Function, Type};
+pub use outside::{CertificateRequest, Nowhere, World};
 pub use set::{Functions, Missing, Set, deep};
 pub use sprig::functions;
 pub use value::{Element, LIST, List, ListType, MAP, Map, MapType, Object, TEXT_MAP, TEXTS, Text, Value};
-pub use outside::{CertificateRequest, Nowhere, World};

@@ -361,10 +361,10 @@ impl<'s, 'a> Parser<'s, 'a> {
     }
 
     fn otherwise(&mut self, kind: BranchKind) -> Result<Vec<Node>> {
-        let chained = match (kind, self.peek().kind) {
-            (BranchKind::If, Kind::If) | (BranchKind::With, Kind::With) => true,
-            _ => false,
-        };
+        let chained = matches!(
+            (kind, self.peek().kind),
+            (BranchKind::If, Kind::If) | (BranchKind::With, Kind::With)
+        );
         if chained {
             self.next();
             self.enter("max nesting depth exceeded")?;

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, rc::Rc, thread};
 use stdx::quote::quote;
 
 use crate::{
-    ast::Tree, error::Error, exec::Run, function::Function, limits::STACK_BYTES, parse::parse, value::Value,
-    outside::World,
+    ast::Tree, error::Error, exec::Run, function::Function, limits::STACK_BYTES, outside::World,
+    parse::parse, value::Value,
 };
 
 /// The functions that templates can call besides Go's own.

@@ -1,4 +1,5 @@
 //! Every vector of the genuine libraries.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail them")]
 
 use std::rc::Rc;
 

@@ -55,21 +55,34 @@ impl KubeVersion {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let bad = || {
             let quoted = stdx::quote::quote(text.as_bytes());
-            Error::new(format!("invalid kube version '{text}': could not parse {quoted} as version"))
+            Error::new(format!(
+                "invalid kube version '{text}': could not parse {quoted} as version"
+            ))
         };
         let numbers = text.trim_start_matches('v');
-        let end = numbers.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(numbers.len());
+        let end = numbers
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(numbers.len());
         let mut parts = Vec::new();
         for part in numbers[..end].trim_end_matches('.').split('.') {
             let leading_zero = part.len() > 1 && part.starts_with('0');
-            parts.push(part.parse::<u64>().ok().filter(|_| !leading_zero).ok_or_else(bad)?);
+            parts.push(
+                part.parse::<u64>()
+                    .ok()
+                    .filter(|_| !leading_zero)
+                    .ok_or_else(bad)?,
+            );
         }
         let &[major, minor, ..] = parts.as_slice() else {
             return Err(bad());
         };
         let shown: Vec<String> = parts.iter().map(ToString::to_string).collect();
         Ok(Self {
-            version: if text.starts_with('v') { text.to_owned() } else { format!("v{text}") },
+            version: if text.starts_with('v') {
+                text.to_owned()
+            } else {
+                format!("v{text}")
+            },
             normalized: format!("v{}", shown.join(".")),
             major: major.to_string(),
             minor: minor.to_string(),

@@ -81,7 +81,9 @@ fn enable(chart: &mut Chart, values: &Table, path: &str) -> Result<(), Error> {
         .filter(|it| !it.enabled)
         .map(|it| it.name.clone())
         .collect();
-    chart.dependencies.retain(|inner| !off.iter().any(|name| name == inner.name()));
+    chart
+        .dependencies
+        .retain(|inner| !off.iter().any(|name| name == inner.name()));
     chart.metadata.dependencies.retain(|it| !off.contains(&it.name));
     for inner in &mut chart.dependencies {
         let path = format!("{path}{}.", inner.metadata.name);
@@ -94,7 +96,11 @@ fn enable(chart: &mut Chart, values: &Table, path: &str) -> Result<(), Error> {
 fn by_tags(wanted: &mut [Dependency], values: &Table) {
     let Some(tags) = table(values, "tags") else { return };
     for it in wanted {
-        let states: Vec<bool> = it.tags.iter().filter_map(|tag| tags.get(tag)?.as_bool()).collect();
+        let states: Vec<bool> = it
+            .tags
+            .iter()
+            .filter_map(|tag| tags.get(tag)?.as_bool())
+            .collect();
         it.enabled = states.is_empty() || states.contains(&true);
     }
 }

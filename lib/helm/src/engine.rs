@@ -2,17 +2,12 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use gotemplate::{Element, Error as TemplateError, Function, Map, MapType, Missing, Set, TEXT_MAP, Value, World};
+use gotemplate::{
+    Element, Error as TemplateError, Function, Map, MapType, Missing, Set, TEXT_MAP, Value, World,
+};
 use serde_json::Value as Json;
 
-use crate::{
-    capabilities::Capabilities,
-    chart::Chart,
-    error::Error,
-    files,
-    render::Release,
-    values::Table,
-};
+use crate::{capabilities::Capabilities, chart::Chart, error::Error, files, render::Release, values::Table};
 
 /// `common.Values`
 static VALUES: MapType = MapType {
@@ -21,8 +16,12 @@ static VALUES: MapType = MapType {
     methods: |map, name| {
         let map = map.clone();
         match name {
-            "AsMap" => Some(Function::getter(move || Value::Map(map.viewed_as(&gotemplate::MAP)))),
-            "YAML" => Some(Function::method(&[], move |_, _| Ok(Value::Map(map.clone()).to_yaml()?.into()))),
+            "AsMap" => Some(Function::getter(move || {
+                Value::Map(map.viewed_as(&gotemplate::MAP))
+            })),
+            "YAML" => Some(Function::method(&[], move |_, _| {
+                Ok(Value::Map(map.clone()).to_yaml()?.into())
+            })),
             _ => None,
         }
     },
@@ -55,7 +54,12 @@ pub(crate) fn render(
     collect(chart, &own, chart.name(), &shared, true, &mut templates);
     let mut names: Vec<&String> = templates.keys().collect();
     // Deeper ones first, so that a chart overrides what the charts inside it define.
-    names.sort_by(|a, b| b.matches('/').count().cmp(&a.matches('/').count()).then_with(|| b.cmp(a)));
+    names.sort_by(|a, b| {
+        b.matches('/')
+            .count()
+            .cmp(&a.matches('/').count())
+            .then_with(|| b.cmp(a))
+    });
     let mut set = Set::new(Rc::new(gotemplate::functions()), Missing::Zero);
     for name in &names {
         set.parse(name, &templates[*name].text)

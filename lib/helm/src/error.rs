@@ -25,7 +25,10 @@ impl Error {
     }
 
     pub(crate) fn while_rendering(self) -> Self {
-        Self { partial: true, ..self }
+        Self {
+            partial: true,
+            ..self
+        }
     }
 
     /// The text as `helm template` prints it after `Error: `.

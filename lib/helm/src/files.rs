@@ -17,7 +17,12 @@ static FILES: MapType = MapType {
 pub(crate) fn value(files: &[File]) -> Value {
     let entries: BTreeMap<_, _> = files
         .iter()
-        .map(|file| (file.name.as_bytes().into(), Value::Bytes(file.data.as_slice().into())))
+        .map(|file| {
+            (
+                file.name.as_bytes().into(),
+                Value::Bytes(file.data.as_slice().into()),
+            )
+        })
         .collect();
     Value::Map(Map::with(&FILES, entries))
 }
@@ -58,13 +63,21 @@ fn method(files: &Map, name: &str) -> Option<Function> {
                 let name = String::from_utf8_lossy(name);
                 regex.as_ref().is_none_or(|regex| regex.is_match(&name))
             };
-            let entries = files.snapshot().into_iter().filter(|(name, _)| matches(name)).collect();
+            let entries = files
+                .snapshot()
+                .into_iter()
+                .filter(|(name, _)| matches(name))
+                .collect();
             Ok(Value::Map(Map::with(&FILES, entries)))
         }),
         "AsConfig" => Function::method(&[], move |_, _| {
-            Ok(as_yaml(&files, |bytes| String::from_utf8_lossy(bytes).into_owned()))
+            Ok(as_yaml(&files, |bytes| {
+                String::from_utf8_lossy(bytes).into_owned()
+            }))
         }),
-        "AsSecrets" => Function::method(&[], move |_, _| Ok(as_yaml(&files, |bytes| STANDARD.encode(bytes)))),
+        "AsSecrets" => Function::method(&[], move |_, _| {
+            Ok(as_yaml(&files, |bytes| STANDARD.encode(bytes)))
+        }),
         _ => return None,
     })
 }

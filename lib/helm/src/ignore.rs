@@ -70,7 +70,11 @@ impl Ignore {
             return false;
         }
         for rule in &self.0 {
-            let name = if rule.whole { path } else { path.rsplit('/').next().unwrap_or(path) };
+            let name = if rule.whole {
+                path
+            } else {
+                path.rsplit('/').next().unwrap_or(path)
+            };
             let matches = || shell_match(&rule.pattern, name).unwrap_or(false);
             // QUIRK: a rule with `!` leaves out everything that it does not match.
             if rule.negate {

@@ -44,13 +44,19 @@ fn metadata_of(value: Value, file: &str) -> Result<Metadata, Error> {
 }
 
 fn yaml_of(file: &File) -> Result<Value, Error> {
-    yaml::read(&String::from_utf8_lossy(&file.data), Dialect::Kubernetes)
-        .map_err(|error| Error::new(format!("cannot load {}: error converting YAML to JSON: {error}", file.name)))
+    yaml::read(&String::from_utf8_lossy(&file.data), Dialect::Kubernetes).map_err(|error| {
+        Error::new(format!(
+            "cannot load {}: error converting YAML to JSON: {error}",
+            file.name
+        ))
+    })
 }
 
 fn from_files(files: Vec<File>, depth: usize) -> Result<Chart, Error> {
     if depth > MAX_DEPTH {
-        return Err(Error::new(format!("charts are nested too deeply (max {MAX_DEPTH})")));
+        return Err(Error::new(format!(
+            "charts are nested too deeply (max {MAX_DEPTH})"
+        )));
     }
     let mut chart = Chart::default();
     let Some(first) = files.iter().find(|file| file.name == "Chart.yaml") else {
@@ -94,9 +100,8 @@ fn from_files(files: Vec<File>, depth: usize) -> Result<Chart, Error> {
         if name.starts_with(['_', '.']) {
             continue;
         }
-        let loaded = subchart(&name, files, depth).map_err(|error| {
-            error.context(format!("error unpacking subchart {name} in {}", chart.name()))
-        })?;
+        let loaded = subchart(&name, files, depth)
+            .map_err(|error| error.context(format!("error unpacking subchart {name} in {}", chart.name())))?;
         chart.dependencies.push(loaded);
     }
     Ok(chart)

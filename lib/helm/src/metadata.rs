@@ -122,7 +122,10 @@ impl Metadata {
             return invalid("chart.metadata.name is required".to_owned());
         }
         if matches!(self.name.as_str(), "." | "..") {
-            return invalid(format!("chart.metadata.name {} is not allowed", quoted(&self.name)));
+            return invalid(format!(
+                "chart.metadata.name {} is not allowed",
+                quoted(&self.name)
+            ));
         }
         if self.name.contains('/') {
             return invalid(format!("chart.metadata.name {} is invalid", quoted(&self.name)));
@@ -131,15 +134,27 @@ impl Metadata {
             return invalid("chart.metadata.version is required".to_owned());
         }
         if self.version.parse::<Version>().is_err() {
-            return invalid(format!("chart.metadata.version {} is invalid", quoted(&self.version)));
+            return invalid(format!(
+                "chart.metadata.version {} is invalid",
+                quoted(&self.version)
+            ));
         }
         if !matches!(self.kind.as_str(), "" | "application" | "library") {
             return invalid("chart.metadata.type must be application or library".to_owned());
         }
+        self.validate_dependencies()
+    }
+
+    fn validate_dependencies(&mut self) -> Result<(), Error> {
+        let invalid = |text: String| Err(Error::new(format!("validation: {text}")));
+        let quoted = |text: &str| stdx::quote::quote(text.as_bytes());
         let mut names: Vec<&str> = Vec::new();
         for dependency in &mut self.dependencies {
             let alias = &dependency.alias;
-            if !alias.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
+            if !alias
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+            {
                 return invalid(format!(
                     "dependency {} has disallowed characters in the alias",
                     quoted(&dependency.name)
@@ -150,9 +165,16 @@ impl Metadata {
             sanitize(&mut dependency.condition);
         }
         for dependency in &self.dependencies {
-            let key = if dependency.alias.is_empty() { &dependency.name } else { &dependency.alias };
+            let key = if dependency.alias.is_empty() {
+                &dependency.name
+            } else {
+                &dependency.alias
+            };
             if names.contains(&key.as_str()) {
-                return invalid(format!("more than one dependency with name or alias {}", quoted(key)));
+                return invalid(format!(
+                    "more than one dependency with name or alias {}",
+                    quoted(key)
+                ));
             }
             names.push(key);
         }
@@ -161,9 +183,10 @@ impl Metadata {
 
     /// What templates see as `.Chart`, but for `Annotations`, whose type differs, and `IsRoot`.
     pub(crate) fn as_map(&self) -> Map<String, Value> {
-        let maintainers = self.maintainers.iter().map(|it| {
-            serde_json::json!({"Name": it.name, "Email": it.email, "URL": it.url})
-        });
+        let maintainers = self
+            .maintainers
+            .iter()
+            .map(|it| serde_json::json!({"Name": it.name, "Email": it.email, "URL": it.url}));
         let dependencies = self.dependencies.iter().map(|it| {
             serde_json::json!({
                 "Name": it.name, "Version": it.version, "Repository": it.repository, "Condition": it.condition,

@@ -93,7 +93,10 @@ fn rendered(
     world: &mut dyn World,
 ) -> Result<Rendered, Error> {
     if !matches!(chart.metadata.kind.as_str(), "" | "application") {
-        return Err(Error::new(format!("{} charts are not installable", chart.metadata.kind)));
+        return Err(Error::new(format!(
+            "{} charts are not installable",
+            chart.metadata.kind
+        )));
     }
     dependencies::check(chart)?;
     let mut chart = chart.clone();

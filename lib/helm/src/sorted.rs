@@ -90,7 +90,13 @@ pub(crate) fn sort(files: &BTreeMap<String, String>) -> Result<(Vec<Hook>, Vec<M
             let events: Vec<String> = hook_types
                 .split(',')
                 .map(|it| it.trim().to_lowercase())
-                .map(|it| if it == "test-success" { "test".to_owned() } else { it })
+                .map(|it| {
+                    if it == "test-success" {
+                        "test".to_owned()
+                    } else {
+                        it
+                    }
+                })
                 .collect();
             // A hook of an unknown kind is dropped.
             if events.iter().all(|it| EVENTS.contains(&it.as_str())) {

@@ -115,7 +115,11 @@ impl Parser {
     }
 
     fn key(&mut self, values: &mut Table, depth: usize) -> Step<()> {
-        let stops: &[char] = if self.kind == Kind::Literal { &['=', '[', '.'] } else { &['=', '[', ',', '.'] };
+        let stops: &[char] = if self.kind == Kind::Literal {
+            &['=', '[', '.']
+        } else {
+            &['=', '[', ',', '.']
+        };
         let (key, stop) = self.until(stops);
         match stop {
             None if key.is_empty() => Err(Stop::End),
@@ -186,14 +190,21 @@ impl Parser {
         let (text, stop) = self.until(&['[', '.', '=']);
         if !text.is_empty() {
             let shown: Vec<String> = text.chars().map(stdx::quote::quote_char).collect();
-            return wrong(format!("unexpected data at end of array index: [{}]", shown.join(" ")));
+            return wrong(format!(
+                "unexpected data at end of array index: [{}]",
+                shown.join(" ")
+            ));
         }
         match stop {
             None => Err(Stop::End),
             Some('=') => {
                 let (value, over) = self.value()?;
                 set_index(list, index, value)?;
-                if over && self.kind == Kind::Json { Err(Stop::End) } else { Ok(()) }
+                if over && self.kind == Kind::Json {
+                    Err(Stop::End)
+                } else {
+                    Ok(())
+                }
             }
             Some('[') => {
                 let next = self.index()?;

@@ -51,7 +51,9 @@ pub(crate) fn floats(value: Value) -> Value {
             .and_then(Number::from_f64)
             .map_or(Value::Null, Value::Number),
         Value::Array(items) => Value::Array(items.into_iter().map(floats).collect()),
-        Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, floats(value))).collect()),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(key, value)| (key, floats(value))).collect())
+        }
         other => other,
     }
 }
@@ -90,7 +92,10 @@ pub(crate) fn coalesce(chart: &Chart, mut values: Table, merge: bool) -> Result<
             }
         };
         coalesce_globals(&mut own, &values);
-        values.insert(inner.name().to_owned(), Value::Object(coalesce(inner, own, merge)?));
+        values.insert(
+            inner.name().to_owned(),
+            Value::Object(coalesce(inner, own, merge)?),
+        );
     }
     Ok(values)
 }
@@ -238,6 +243,9 @@ mod tests {
     #[test]
     fn later_documents_override() {
         let values = load_values("a: {b: 1, c: 2}\n---\na: {b: 3}\n").unwrap();
-        assert_eq!(Value::Object(values), serde_json::json!({"a": {"b": 3.0, "c": 2.0}}));
+        assert_eq!(
+            Value::Object(values),
+            serde_json::json!({"a": {"b": 3.0, "c": 2.0}})
+        );
     }
 }

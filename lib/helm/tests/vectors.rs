@@ -1,4 +1,5 @@
 //! Charts come out as `helm template` prints them, errors included; see the SOURCE of the vectors.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail them")]
 
 use std::{
     fs,
@@ -13,7 +14,10 @@ use serde_json::{Map, Value};
 const DIFFERENCES: &[(&str, &str)] = &[
     ("err-block", "lib/yaml reports another of the text's mistakes"),
     ("err-unicode", "lib/yaml words it otherwise"),
-    ("err-doc", "lib/yaml takes an end of document where go-yaml does not"),
+    (
+        "err-doc",
+        "lib/yaml takes an end of document where go-yaml does not",
+    ),
     ("nochart", "the folder's name is not known here"),
 ];
 
@@ -47,7 +51,9 @@ impl World for Offline {
 }
 
 fn fixture(name: &str) -> Vec<File> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/charts").join(name);
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fixtures/charts")
+        .join(name);
     let rules = fs::read_to_string(root.join(".helmignore")).map(|text| Ignore::parse(&text).unwrap());
     let mut files = Vec::new();
     collect(&root, "", &rules.unwrap_or_default(), &mut files);
@@ -61,7 +67,11 @@ fn collect(root: &Path, below: &str, rules: &Ignore, files: &mut Vec<File>) {
         .collect();
     names.sort();
     for name in names {
-        let path = if below.is_empty() { name } else { format!("{below}/{name}") };
+        let path = if below.is_empty() {
+            name
+        } else {
+            format!("{below}/{name}")
+        };
         let full = root.join(&path);
         if rules.ignores(&path, full.is_dir()) {
             continue;
@@ -159,7 +169,11 @@ fn renders_as_helm_template() {
         let expected = case["out"].as_str().or(case["error"].as_str()).unwrap();
         let listed = DIFFERENCES.iter().any(|(other, _)| *other == name);
         if (masked(&ours) != masked(expected)) != listed {
-            let same = expected.lines().zip(ours.lines()).take_while(|(a, b)| a == b).count();
+            let same = expected
+                .lines()
+                .zip(ours.lines())
+                .take_while(|(a, b)| a == b)
+                .count();
             let rest = |text: &str| text.lines().skip(same).take(5).collect::<Vec<_>>().join("\n    ");
             wrong.push(format!("{name}\n  - {}\n  + {}", rest(expected), rest(&ours)));
         }

@@ -57,7 +57,9 @@ pub(super) fn rendered(args: &ChartArgs) -> Result<String, String> {
     if let Some(version) = &args.kube_version {
         capabilities.kube_version = KubeVersion::parse(version).map_err(say)?;
     }
-    capabilities.api_versions.extend(args.api_versions.iter().cloned());
+    capabilities
+        .api_versions
+        .extend(args.api_versions.iter().cloned());
     let release = Release {
         name: args.name.clone(),
         namespace: args.namespace.clone(),
@@ -87,7 +89,8 @@ fn values(args: &ChartArgs) -> Result<Map<String, Value>, String> {
             }
             continue;
         }
-        helm::parse_json_into(text, &mut values).map_err(|_| format!("failed parsing --set-json data {text}"))?;
+        helm::parse_json_into(text, &mut values)
+            .map_err(|_| format!("failed parsing --set-json data {text}"))?;
     }
     type Parse = fn(&str, &mut Map<String, Value>) -> Result<(), helm::Error>;
     let flags: [(&str, &[String], Parse); 3] = [
@@ -97,7 +100,8 @@ fn values(args: &ChartArgs) -> Result<Map<String, Value>, String> {
     ];
     for (flag, texts, parse) in flags {
         for text in texts {
-            parse(text, &mut values).map_err(|error| format!("failed parsing {flag} data: {}", error.shown()))?;
+            parse(text, &mut values)
+                .map_err(|error| format!("failed parsing {flag} data: {}", error.shown()))?;
         }
     }
     Ok(values)
@@ -120,9 +124,17 @@ fn load(path: &Path) -> Result<Chart, String> {
 /// Folders within folders of a chart.
 const MAX_DEPTH: usize = 64;
 
-fn collect(root: &Path, below: &str, rules: &Ignore, files: &mut Vec<File>, depth: usize) -> Result<(), String> {
+fn collect(
+    root: &Path,
+    below: &str,
+    rules: &Ignore,
+    files: &mut Vec<File>,
+    depth: usize,
+) -> Result<(), String> {
     if depth > MAX_DEPTH {
-        return Err(format!("folders of the chart are nested too deeply (max {MAX_DEPTH})"));
+        return Err(format!(
+            "folders of the chart are nested too deeply (max {MAX_DEPTH})"
+        ));
     }
     let failed = |path: &str, error: std::io::Error| format!("error reading {path}: {error}");
     let mut names = Vec::new();
@@ -132,7 +144,11 @@ fn collect(root: &Path, below: &str, rules: &Ignore, files: &mut Vec<File>, dept
     }
     names.sort();
     for name in names {
-        let path = if below.is_empty() { name } else { format!("{below}/{name}") };
+        let path = if below.is_empty() {
+            name
+        } else {
+            format!("{below}/{name}")
+        };
         let full = root.join(&path);
         let is_dir = full.is_dir();
         if rules.ignores(&path, is_dir) {
@@ -166,7 +182,10 @@ impl World for Offline {
     fn random(&mut self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
             let drawn = self.rng.number().to_le_bytes();
-            chunk.iter_mut().zip(drawn).for_each(|(byte, drawn)| *byte = drawn);
+            chunk
+                .iter_mut()
+                .zip(drawn)
+                .for_each(|(byte, drawn)| *byte = drawn);
         }
     }
 

@@ -24,6 +24,10 @@ enum Want {
 }
 
 impl Run<'_> {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a call is its place, its dot and two kinds of arguments"
+    )]
     pub(super) fn function<'t>(
         &mut self,
         frame: &mut Frame<'t>,
@@ -67,6 +71,10 @@ impl Run<'_> {
         }
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a call is its place, its dot and two kinds of arguments"
+    )]
     fn builtin<'t>(
         &mut self,
         frame: &mut Frame<'t>,

@@ -14,6 +14,10 @@ use crate::{
 use super::{Frame, Operand, Result, Run};
 
 impl Run<'_> {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a call is its place, its dot and two kinds of arguments"
+    )]
     pub(super) fn variable<'t>(
         &mut self,
         frame: &mut Frame<'t>,
@@ -142,7 +146,12 @@ impl Run<'_> {
     }
 }
 
-pub(super) fn no_arguments(frame: &Frame<'_>, first: &Arg, rest: &[Arg], last: Option<&Operand>) -> Result<()> {
+pub(super) fn no_arguments(
+    frame: &Frame<'_>,
+    first: &Arg,
+    rest: &[Arg],
+    last: Option<&Operand>,
+) -> Result<()> {
     if !rest.is_empty() || last.is_some() {
         return frame.fail(format!("can't give argument to non-function {}", shown(first)));
     }

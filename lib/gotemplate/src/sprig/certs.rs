@@ -7,8 +7,8 @@ use crate::{
     exec::Run,
     format::shown,
     function::Type::{Int, List, Object as Of, Text},
-    value::{Object, Value},
     outside::CertificateRequest,
+    value::{Object, Value},
 };
 
 use super::{Result, Row, any, bytes, encode::from_base64, int, text};

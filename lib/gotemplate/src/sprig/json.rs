@@ -29,7 +29,7 @@ pub(crate) const TABLE: &[Row] = &[
         })
     }),
     ("fromJsonArray", &[Text], false, |_, args| {
-        Ok(match parse(bytes(args, 0)).and_then(|json| list_of(json)) {
+        Ok(match parse(bytes(args, 0)).and_then(list_of) {
             Ok(value) => value,
             Err(error) => Value::list(vec![error.into()]),
         })

@@ -99,6 +99,7 @@ fn word<'a>(value: &'a str, names: &[&str], length: Option<usize>) -> Result<(i6
     Err(Wrong::Form)
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm for each part of a layout")]
 fn read<'a>(part: &str, value: &'a str, fields: &mut Fields, after: &str) -> Result<&'a str, Wrong> {
     let within = |number: i64, low: i64, high: i64, what: &'static str| {
         if (low..=high).contains(&number) {

@@ -39,6 +39,10 @@ impl<'a> Reader<'a> {
         Some(c)
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each character that means something"
+    )]
     fn run(&mut self) -> Result<(), String> {
         // Whether something stands before that can be repeated, and whether it is a repetition.
         let mut repeatable = false;

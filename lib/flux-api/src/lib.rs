@@ -13,10 +13,10 @@ pub mod oci;
 pub mod reason;
 pub mod source;
 
+pub use self::helm::{HelmChart, HelmChartStatus, HelmRepository, HelmRepositoryStatus};
 pub use bucket::{Bucket, BucketStatus};
 pub use crd::crds;
 pub use external::ExternalArtifact;
-pub use helm::{HelmChart, HelmChartStatus, HelmRepository, HelmRepositoryStatus};
 pub use kustomization::{Kustomization, KustomizationSpec, KustomizationStatus};
 pub use meta::{Artifact, Condition, ConditionStatus, Time};
 pub use oci::{OciRepository, OciRepositoryStatus};

@@ -214,7 +214,7 @@ mod tests {
         let text = kustomized(&folder.path().join("app"), &mut Vec::new()).unwrap();
         assert_eq!(
             text,
-            "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: n\n---\n\
+            "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: \"n\"\n---\n\
              apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: p-x\n"
         );
     }

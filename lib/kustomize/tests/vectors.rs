@@ -59,7 +59,7 @@ fn features_work_as_in_kubectl_kustomize() {
 fn copies_that_double_each_other_are_refused() {
     let doubled = "- source: {kind: X, fieldPath: a}\n  targets: [{select: {kind: X}, fieldPaths: [a], options: {delimiter: ',', index: 99}}]\n";
     let nested = "- source: {kind: X, fieldPath: b}\n  targets: [{select: {kind: X}, fieldPaths: [b.c.d], options: {create: true}}]\n";
-    let copied = "  - {op: copy, from: /b, path: /b/x}\n  - {op: copy, from: /b/x, path: /b/y}\n";
+    let copied = "    - {op: copy, from: /b, path: /b/x}\n    - {op: copy, from: /b/x, path: /b/y}\n";
     let deep = format!(
         "replacements:\n- sourceValue: v\n  targets: [{{select: {{kind: X}}, fieldPaths: [{}z], options: {{create: true}}}}]\n",
         "a.".repeat(100_000)

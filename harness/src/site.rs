@@ -6,6 +6,16 @@ use world::Isolation;
 
 use crate::scenario::{Source, Step};
 
+/// Hosts that only the simulated network leads to, as scenarios write them.
+const HOSTS: [&str; 6] = [
+    "ssh://",
+    "https://git.example.com",
+    "https://mtls.example.com",
+    "basic.example.com",
+    "bearer.example.com",
+    "inner.example.com",
+];
+
 /// Where scenarios run.
 #[derive(Debug, Clone, Default)]
 pub enum Site {
@@ -106,6 +116,9 @@ impl Site {
 
     /// Why a scenario cannot take place there, a word for machines.
     pub(crate) fn obstacle(&self, source: &Source) -> Option<&'static str> {
+        if self.is_real_time() && HOSTS.iter().any(|host| source.text.contains(host)) {
+            return Some("target.hosts");
+        }
         source.scenario.steps.iter().find_map(|step| match &step.value {
             Step::Break(_) | Step::Heal(_) if !self.causes_faults() => Some("target.faults"),
             Step::Behave(_) if !self.causes_faults() => Some("target.behaviours"),

@@ -72,6 +72,20 @@ impl Ignore {
         Ok(all)
     }
 
+    /// The patterns of texts that hold for the root, and no others.
+    pub fn of_texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut all = Self::nothing();
+        for text in texts {
+            all.read(Path::new(""), text);
+        }
+        all
+    }
+
+    /// Patterns that leave nothing out.
+    pub fn nothing() -> Self {
+        Self(Vec::new())
+    }
+
     /// Whether a path, relative to the tree, stays out.
     pub fn excludes(&self, relative: &Path, is_directory: bool) -> bool {
         for pattern in self.0.iter().rev() {

@@ -51,8 +51,19 @@ fn answer(root: &Path, request: &Request<Bytes>) -> io::Result<Response<Body>> {
     {
         return Err(io::ErrorKind::NotFound.into());
     }
-    let found = root.join(relative);
-    let metadata = fs::symlink_metadata(&found)?;
+    let mut found = root.join(relative);
+    let mut metadata = fs::symlink_metadata(&found)?;
+    if metadata.is_symlink() {
+        // The storage's own links lead to a file beside them; others lead nowhere.
+        let target = fs::read_link(&found)?;
+        let mut parts = target.components();
+        let plain = matches!(parts.next(), Some(Component::Normal(name)) if shown(name));
+        if !plain || parts.next().is_some() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        found.set_file_name(&target);
+        metadata = fs::symlink_metadata(&found)?;
+    }
     if metadata.is_dir() {
         if path.ends_with('/') {
             return listing(&found);

@@ -152,12 +152,28 @@ impl Storage {
     /// # Errors
     /// When the tree cannot be read or the file cannot be written; an older file of the same path stays then.
     pub fn archive(&self, path: &str, tree: &Path, ignore: &Ignore) -> Result<Stored, StorageError> {
+        self.store(path, |output| archive(tree, ignore, output))
+    }
+
+    /// Stores what a reader gives as the file `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read or the file cannot be written; an older file of the same path stays then.
+    pub fn copy(&self, path: &str, mut content: impl io::Read) -> Result<Stored, StorageError> {
+        self.store(path, |output| io::copy(&mut content, output).map(drop))
+    }
+
+    fn store(
+        &self,
+        path: &str,
+        fill: impl FnOnce(&mut Tee<'_>) -> io::Result<()>,
+    ) -> Result<Stored, StorageError> {
         let refused = || StorageError::Archive(io::Error::other(format!("invalid path '{path}'")));
         let target = self.locate(path).ok_or_else(refused)?;
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent).map_err(StorageError::Directory)?;
         }
-        self.write(&target, tree, ignore)
+        self.write(&target, fill)
             .map(|(digest, size, time)| Stored {
                 path: path.to_owned(),
                 digest,
@@ -167,7 +183,11 @@ impl Storage {
             .map_err(StorageError::Archive)
     }
 
-    fn write(&self, target: &Path, tree: &Path, ignore: &Ignore) -> io::Result<(Digest, u64, Timestamp)> {
+    fn write(
+        &self,
+        target: &Path,
+        fill: impl FnOnce(&mut Tee<'_>) -> io::Result<()>,
+    ) -> io::Result<(Digest, u64, Timestamp)> {
         // Renaming needs the same file system.
         let mut file = tempfile::Builder::new().prefix(".").tempfile_in(self.root())?;
         let mut output = Tee {
@@ -175,7 +195,7 @@ impl Storage {
             hasher: self.algorithm.hasher(),
             size: 0,
         };
-        archive(tree, ignore, &mut output)?;
+        fill(&mut output)?;
         let Tee { hasher, size, .. } = output;
         // Garbage collection reads this time; a simulated controller has another clock than the file system.
         let now = self.clock.now();
@@ -183,6 +203,39 @@ impl Storage {
             .set_modified(now.try_into().map_err(io::Error::other)?)?;
         file.persist(target)?;
         Ok((hasher.finish(), size, now))
+    }
+
+    /// Points a name beside the file `path` at it. Returns the address of that name.
+    ///
+    /// # Errors
+    /// When the link cannot be made; an older one stays then.
+    pub fn link(&self, path: &str, name: &str) -> io::Result<String> {
+        let invalid = || io::Error::other(format!("invalid path '{path}'"));
+        let target = self.locate(path).ok_or_else(invalid)?;
+        let (directory, file) = path.rsplit_once('/').ok_or_else(invalid)?;
+        let alias = format!("{directory}/{name}");
+        let place = self.locate(&alias).ok_or_else(invalid)?;
+        // Renaming puts the new link in place of the old one at once.
+        let made = target.with_file_name(format!(".{name}.new"));
+        match fs::remove_file(&made) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        std::os::unix::fs::symlink(file, &made)?;
+        fs::rename(&made, &place)?;
+        Ok(self.url(&alias))
+    }
+
+    /// Opens a stored file.
+    ///
+    /// # Errors
+    /// When it is not there or not a file of the storage.
+    pub fn open(&self, path: &str) -> io::Result<fs::File> {
+        let file = self.locate(path).ok_or(io::ErrorKind::NotFound)?;
+        if !fs::symlink_metadata(&file)?.is_file() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        fs::File::open(file)
     }
 
     /// Whether the file is there and has the digest.

@@ -45,6 +45,16 @@ pub enum HttpError {
     Other(BoxError),
 }
 
+impl HttpError {
+    /// The text in Go's words: who dials says so.
+    pub fn dialed(&self) -> String {
+        match self {
+            Self::NoSuchHost(_) | Self::Refused => format!("dial tcp: {self}"),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// Outgoing HTTP.
 #[derive(Clone)]
 pub struct HttpClient(BoxCloneSyncService<Request<Bytes>, Response<Body>, HttpError>);

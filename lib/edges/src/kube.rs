@@ -7,7 +7,7 @@ use http::{
 };
 use http_body_util::BodyExt;
 
-use crate::{BoxError, HttpClient, Via};
+use crate::{BoxError, HttpClient, HttpOptions, Net};
 
 /// Whom requests are made as, beyond the component's own identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct RemoteCluster {
     /// Whom requests are made as, if not as whoever is authorized.
     pub impersonate: Option<Impersonate>,
     /// Whom to trust, and through whom to go.
-    pub via: Via,
+    pub options: HttpOptions,
     /// Namespace of requests that name none.
     pub default_namespace: String,
 }
@@ -62,8 +62,12 @@ impl std::fmt::Debug for RemoteCluster {
 /// A client of another cluster.
 ///
 /// # Errors
-/// When the address is none, or authorization or user cannot stand in a header.
-pub fn remote_cluster(http: &HttpClient, cluster: &RemoteCluster) -> Result<::kube::Client, BoxError> {
+/// When the address is none, certificates or keys are none, or authorization or user cannot stand in a header.
+pub fn remote_cluster(
+    http: &HttpClient,
+    net: &Net,
+    cluster: &RemoteCluster,
+) -> Result<::kube::Client, BoxError> {
     let server = cluster.server.trim_end_matches('/').to_owned();
     let parsed: Uri = server.parse()?;
     if !matches!(parsed.scheme_str(), Some("http" | "https")) || parsed.host().is_none() {
@@ -74,9 +78,13 @@ pub fn remote_cluster(http: &HttpClient, cluster: &RemoteCluster) -> Result<::ku
     if let Some(value) = &mut authorization {
         value.set_sensitive(true);
     }
-    let (http, via) = (http.clone(), cluster.via.clone());
+    let http = if cluster.options == HttpOptions::default() {
+        http.clone()
+    } else {
+        net.http(cluster.options.clone())?
+    };
     let service = tower::service_fn(move |request: Request<Body>| {
-        let (http, via, server) = (http.clone(), via.clone(), server.clone());
+        let (http, server) = (http.clone(), server.clone());
         let authorization = authorization.clone();
         async move {
             let (mut head, body) = request.into_parts();
@@ -86,8 +94,7 @@ pub fn remote_cluster(http: &HttpClient, cluster: &RemoteCluster) -> Result<::ku
                 head.headers.insert(AUTHORIZATION, value);
             }
             let body = body.collect().await?.to_bytes();
-            let mut request = Request::from_parts(head, body);
-            via.attach(&mut request);
+            let request = Request::from_parts(head, body);
             http.send(request).await.map_err(BoxError::from)
         }
     });
@@ -110,11 +117,10 @@ mod tests {
         let http = HttpClient::new(tower::service_fn(async |request: Request<bytes::Bytes>| {
             let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
             let seen = format!(
-                "{} {:?} {:?} {:?}",
+                "{} {:?} {:?}",
                 request.uri(),
                 header("authorization"),
                 header("impersonate-user"),
-                Via::of(&request).map(|via| via.insecure),
             );
             Ok(Response::new(body_from(
                 serde_json::json!({"seen": seen}).to_string(),
@@ -126,26 +132,23 @@ mod tests {
             impersonate: Some(Impersonate {
                 user: "somebody".to_owned(),
             }),
-            via: Via {
-                insecure: true,
-                ..Via::default()
-            },
+            options: HttpOptions::default(),
             default_namespace: "default".to_owned(),
         };
         assert!(!format!("{cluster:?}").contains("secret"));
-        let client = remote_cluster(&http, &cluster).unwrap();
+        let client = remote_cluster(&http, &Net::none(), &cluster).unwrap();
         let request = Request::get("/api/v1?limit=1").body(Vec::new()).unwrap();
         let answer: serde_json::Value = client.request(request).await.unwrap();
         assert_eq!(
             answer["seen"],
-            "https://other.example.com:6443/base/api/v1?limit=1 Some(\"Bearer secret\") Some(\"somebody\") Some(true)"
+            "https://other.example.com:6443/base/api/v1?limit=1 Some(\"Bearer secret\") Some(\"somebody\")"
         );
         for server in ["", "other", "ftp://x"] {
             let cluster = RemoteCluster {
                 server: server.to_owned(),
                 ..RemoteCluster::default()
             };
-            assert!(remote_cluster(&http, &cluster).is_err(), "{server}");
+            assert!(remote_cluster(&http, &Net::none(), &cluster).is_err(), "{server}");
         }
     }
 }

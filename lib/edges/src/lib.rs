@@ -5,22 +5,29 @@
 //! draws a random number by itself.
 
 mod blocking;
+mod client;
 mod clock;
 mod disk;
 mod http;
 mod kube;
+mod limits;
 mod listen;
+mod net;
+mod proxy;
 mod seed;
-mod via;
+mod tls;
 
 pub use blocking::{Blocking, Caller, Cancelled};
+pub use client::HttpOptions;
 pub use clock::{Clock, Elapsed};
 pub use disk::DataDir;
 pub use http::{Body, BoxError, HttpClient, HttpError, body_from, empty_body};
 pub use kube::{Impersonate, RemoteCluster, impersonate, remote_cluster};
 pub use listen::{HttpService, Listener, Serving};
+pub use net::{Net, Stream};
+pub use proxy::{InvalidProxy, Proxy};
 pub use seed::{Rng, Seed};
-pub use via::{Proxy, Via};
+pub use tls::{Tls, TlsError};
 
 /// Every way a component reaches the world. Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +36,8 @@ pub struct Edges {
     pub kube: ::kube::Client,
     /// Outgoing HTTP: artifacts, Git over HTTP, registries, webhooks.
     pub http: HttpClient,
+    /// Outgoing connections: SSH, and HTTP with certificates or a proxy of the user's.
+    pub net: Net,
     /// Incoming HTTP: the component's own listeners.
     pub listener: Listener,
     /// The one writable directory.

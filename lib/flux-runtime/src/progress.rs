@@ -236,6 +236,16 @@ impl Progress {
         self.persist(new).await
     }
 
+    /// Empties the status; whether there was something in it.
+    pub(crate) async fn forget(&self) -> kube::Result<bool> {
+        let empty = json!({});
+        if self.lock().written == empty {
+            return Ok(false);
+        }
+        self.persist(empty).await?;
+        Ok(true)
+    }
+
     async fn persist(&self, new: Value) -> kube::Result<()> {
         let Some(patch) = api::merge_diff(&self.lock().written, &new) else {
             return Ok(());

@@ -34,6 +34,12 @@ pub trait Reconciler: Send + Sync + 'static {
     /// Whether reconciliation is halted.
     fn suspended(&self, object: &Self::Object) -> bool;
 
+    /// Whether the object is only data at present: nothing is done with it, and what was done before is taken back.
+    fn inert(&self, object: &Self::Object) -> bool {
+        let _ = object;
+        false
+    }
+
     /// When a failed pass is tried again.
     fn retry(&self, object: &Self::Object) -> RetryPolicy {
         let _ = object;

@@ -88,6 +88,10 @@ impl<R: Reconciler> Shell<R> {
         let mut status: R::Status = serde_json::from_value(status).map_err(kube::Error::SerdeError)?;
         let deleted = !object::deletion_timestamp(&raw).is_empty();
         let kept = finalizers(&raw).iter().any(|name| name == FINALIZER);
+        let inert = !deleted && self.reconciler.inert(&object);
+        if inert && !kept {
+            return Ok(Outcome::Next(Next::Never));
+        }
         if !deleted && !kept {
             let mut all = finalizers(&raw);
             all.push(FINALIZER.to_owned());
@@ -106,6 +110,13 @@ impl<R: Reconciler> Shell<R> {
         if deleted {
             if !kept {
                 return Ok(Outcome::Next(Next::Never));
+            }
+            return self.finalize(&path, &object, &mut status, &progress).await;
+        }
+        if inert && !self.reconciler.suspended(&object) {
+            if progress.forget().await? {
+                // The finalizer goes in a pass of its own: the object has changed.
+                return Ok(Outcome::Next(Next::Now));
             }
             return self.finalize(&path, &object, &mut status, &progress).await;
         }

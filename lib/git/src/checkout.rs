@@ -4,14 +4,15 @@ use std::path::Path;
 
 use edges::DataDir;
 use git2::{
-    AutotagOption, Direction, FetchOptions, Oid, Remote, RemoteRedirect, Repository, RepositoryInitOptions,
-    build::CheckoutBuilder,
+    AutotagOption, Direction, FetchOptions, ObjectType, Oid, Remote, RemoteRedirect, Repository,
+    RepositoryInitOptions, build::CheckoutBuilder,
 };
 use tempfile::TempDir;
 use version::{Constraint, Version};
 
 use crate::{
-    Cause, Checkout, Commit, GitError, Outcome, Reference, SCRATCH_PREFIX, TransportError, context::Context,
+    Cause, Checkout, Commit, GitError, Outcome, Reference, SCRATCH_PREFIX, Signed, SshError, Tag,
+    TransportError, context::Context, tree,
 };
 
 /// Where fetched refs are put in the scratch repository.
@@ -148,6 +149,8 @@ impl Work<'_> {
             hash: oid.to_string(),
             reference: name,
             message: String::new(),
+            signed: Signed::default(),
+            tag: None,
         };
         let revision = if absolute {
             commit.absolute_revision()
@@ -228,8 +231,10 @@ impl Work<'_> {
         };
         Ok(Commit {
             hash: found.id().to_string(),
+            tag: tag(repository, &reference),
             reference,
             message: String::from_utf8_lossy(found.message_bytes()).into_owned(),
+            signed: signed(repository, found.id()),
         })
     }
 
@@ -242,6 +247,10 @@ impl Work<'_> {
         target: &Path,
         directories: &[String],
     ) -> Result<(), GitError> {
+        tree::check(repository, commit).map_err(|cause| GitError::Hostile {
+            commit: commit.to_owned(),
+            cause: cause.to_string(),
+        })?;
         let mut options = CheckoutBuilder::new();
         options
             .force()
@@ -277,7 +286,13 @@ impl Work<'_> {
             Some(failure) => Cause::Transport(failure),
             None => Cause::Git(error),
         };
-        if self.lists_first() {
+        let auth = matches!(
+            &cause,
+            Cause::Transport(TransportError::Ssh(
+                SshError::Identity(_) | SshError::KnownHosts(_)
+            ))
+        );
+        if self.lists_first() && !auth {
             return GitError::List { url, cause };
         }
         match cause {
@@ -285,6 +300,9 @@ impl Work<'_> {
                 url,
                 cause: error.to_string(),
             },
+            Cause::Transport(TransportError::Ssh(
+                error @ (SshError::Identity(_) | SshError::KnownHosts(_)),
+            )) => GitError::Auth(error),
             cause => GitError::Clone { url, cause },
         }
     }
@@ -296,6 +314,38 @@ impl Work<'_> {
             Reference::SemVer(_) | Reference::Commit { .. } => false,
         }
     }
+}
+
+/// A commit apart from its signature; one without a signature is no use to anybody who asks for one.
+fn signed(repository: &Repository, commit: Oid) -> Signed {
+    let Ok((signature, payload)) = repository.extract_signature(&commit, None) else {
+        return Signed::default();
+    };
+    Signed {
+        payload: payload.to_vec(),
+        signature: String::from_utf8_lossy(&signature).into_owned(),
+    }
+}
+
+/// The tag of a ref below `refs/tags/`.
+fn tag(repository: &Repository, reference: &str) -> Option<Tag> {
+    let name = reference
+        .strip_prefix("refs/tags/")?
+        .trim_end_matches("^{}")
+        .to_owned();
+    let found = repository
+        .find_reference(&format!("{FETCHED}refs/tags/{name}"))
+        .ok();
+    let object = found.and_then(|it| it.target()).and_then(|oid| {
+        let odb = repository.odb().ok()?;
+        let object = odb.read(oid).ok()?;
+        (object.kind() == ObjectType::Tag).then(|| (oid.to_string(), Signed::of_tag(object.data())))
+    });
+    let (hash, signed) = object.map_or_else(
+        || (None, Signed::default()),
+        |(hash, signed)| (Some(hash), signed),
+    );
+    Some(Tag { name, hash, signed })
 }
 
 /// What a ref points to, behind an annotated tag the commit.

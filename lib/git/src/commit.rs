@@ -1,5 +1,7 @@
 //! A commit as Flux names it.
 
+use crate::Signed;
+
 /// A commit that was checked out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
@@ -9,6 +11,30 @@ pub struct Commit {
     pub reference: String,
     /// Its message.
     pub message: String,
+    /// What was signed of it.
+    pub signed: Signed,
+    /// The tag it was found by.
+    pub tag: Option<Tag>,
+}
+
+/// A tag that led to a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// Its short name.
+    pub name: String,
+    /// The name of the tag object; absent where the tag is no more than a name.
+    pub hash: Option<String>,
+    /// What was signed of it.
+    pub signed: Signed,
+}
+
+impl std::fmt::Display for Tag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.hash {
+            Some(hash) => write!(f, "{}@{hash}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
 }
 
 impl Commit {
@@ -54,6 +80,8 @@ mod tests {
             hash: "ab".repeat(20),
             reference: "refs/heads/feature/x".into(),
             message: "Subject\n\nBody".into(),
+            signed: Signed::default(),
+            tag: None,
         };
         let digest = format!("sha1:{}", commit.hash);
         assert_eq!(commit.revision(), format!("feature/x@{digest}"));

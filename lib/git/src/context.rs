@@ -9,10 +9,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use edges::{Caller, HttpClient};
+use edges::{Caller, HttpClient, Net, Proxy};
 use http::HeaderValue;
 
-use crate::TransportError;
+use crate::{SshKey, TransportError};
 
 /// How a checkout's requests are sent.
 #[derive(Clone)]
@@ -20,6 +20,11 @@ pub(crate) struct Context {
     pub(crate) http: HttpClient,
     pub(crate) caller: Caller,
     pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) net: Net,
+    pub(crate) proxy: Option<Proxy>,
+    pub(crate) ssh: Option<Arc<SshKey>>,
+    /// Who the client says it is over SSH.
+    pub(crate) username: String,
     /// libgit2 hands on no more than the text of an error; the error itself waits here.
     pub(crate) failure: Arc<Mutex<Option<TransportError>>>,
 }

@@ -1,13 +1,15 @@
 //! What can go wrong, in upstream's words as far as they are known.
 
-use edges::HttpError;
+use edges::{HttpError, TlsError};
 use http::StatusCode;
+
+use crate::SshError;
 
 /// Why an HTTP exchange gave nothing to read.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// No response.
-    #[error("{method} \"{url}\": {}", dial(.source))]
+    #[error("{method} \"{url}\": {}", .source.dialed())]
     Http {
         /// The method in Go's spelling, `Get` or `Post`.
         method: &'static str,
@@ -47,16 +49,12 @@ pub enum TransportError {
     /// The address or a header cannot be sent.
     #[error("invalid request: {0}")]
     Request(#[from] http::Error),
+    /// No conversation over SSH.
+    #[error(transparent)]
+    Ssh(#[from] SshError),
     /// The task that wanted the answer is gone.
     #[error("context canceled")]
     Cancelled,
-}
-
-fn dial(error: &HttpError) -> String {
-    match error {
-        HttpError::NoSuchHost(_) | HttpError::Refused => format!("dial tcp: {error}"),
-        other => other.to_string(),
-    }
 }
 
 /// Why there is no checkout.
@@ -112,6 +110,20 @@ pub enum GitError {
         /// Its path in the repository.
         path: String,
         /// Why.
+        cause: String,
+    },
+    /// Keys or names that cannot be used, before anything was asked.
+    #[error(transparent)]
+    Auth(SshError),
+    /// Certificates that are none.
+    #[error("failed to create Git client: {0}")]
+    Tls(#[from] TlsError),
+    /// A tree that does harm.
+    #[error("unable to checkout commit '{commit}': {cause}")]
+    Hostile {
+        /// The commit.
+        commit: String,
+        /// Why it is refused.
         cause: String,
     },
     /// No directory to work in.

@@ -1,27 +1,36 @@
-//! Git repositories over HTTP, through the edges; the only owner of libgit2.
+//! Git repositories over HTTP and SSH, through the edges; the only owner of libgit2.
 //!
 //! libgit2 is built without its own network: requests go through `edges.http` on the task that wants the checkout,
 //! while libgit2 runs on a thread of its own ([`edges::Blocking`]).
 
+mod algorithms;
 mod checkout;
 mod commit;
 mod context;
 mod error;
+mod known_hosts;
 mod limits;
+mod signature;
+mod ssh;
 mod submodule;
 mod transport;
+mod tree;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use edges::Edges;
+use edges::{Edges, HttpOptions};
 use http::HeaderValue;
 use tempfile::TempDir;
 
+pub use algorithms::SshAlgorithms;
 use checkout::Work;
-pub use commit::Commit;
+pub use commit::{Commit, Tag};
 use context::Context;
 pub use error::{Cause, GitError, TransportError};
+pub use known_hosts::{HostKeyError, InvalidKnownHosts};
+pub use signature::{SignatureError, Signed, TrustedKeys};
+pub use ssh::{SshError, SshKey};
 
 /// How the names of temporary directories start; one that outlives its process may be deleted.
 pub const SCRATCH_PREFIX: &str = ".git-";
@@ -61,6 +70,8 @@ pub enum Credentials {
     },
     /// With a token.
     Bearer(String),
+    /// With a key, over SSH.
+    Ssh(Box<SshKey>),
 }
 
 impl std::fmt::Debug for Credentials {
@@ -70,6 +81,7 @@ impl std::fmt::Debug for Credentials {
             Self::Anonymous => "Anonymous",
             Self::Basic { .. } => "Basic",
             Self::Bearer(_) => "Bearer",
+            Self::Ssh(_) => "Ssh",
         })
     }
 }
@@ -77,10 +89,12 @@ impl std::fmt::Debug for Credentials {
 /// One checkout.
 #[derive(Clone, Debug)]
 pub struct Checkout {
-    /// The repository's address, `http` or `https`.
+    /// The repository's address: `http`, `https` or `ssh`.
     pub url: String,
     /// How the client makes itself known; credentials in the address count when these are anonymous.
     pub credentials: Credentials,
+    /// Certificates and the way out, where they are the user's.
+    pub options: HttpOptions,
     /// What to check out.
     pub reference: Reference,
     /// Only these directories, relative and without dots, are written; all if there are none.
@@ -120,22 +134,34 @@ impl Checkout {
     pub async fn run(self, edges: &Edges) -> Result<Outcome, GitError> {
         transport::register();
         let (url, inline) = split_user(&self.url);
+        let username = inline.username().unwrap_or("git").to_owned();
         let credentials = match &self.credentials {
             Credentials::Anonymous => inline,
             given => given.clone(),
         };
+        let http = if self.options == HttpOptions::default() {
+            edges.http.clone()
+        } else {
+            edges.net.http(self.options.clone())?
+        };
+        let authorization = credentials.header();
+        let ssh = credentials.ssh();
         let limit = self.timeout;
         let deadline = GitError::Clone {
             url: url.clone(),
             cause: Cause::Deadline,
         };
-        let (http, disk) = (edges.http.clone(), edges.disk.clone());
+        let (net, disk) = (edges.net.clone(), edges.disk.clone());
         let work = edges.blocking.run(move |caller| {
             let context = Context {
                 http,
                 caller: caller.clone(),
-                authorization: credentials.header(),
-                failure: std::sync::Arc::default(),
+                authorization,
+                net,
+                proxy: self.options.proxy.clone(),
+                ssh,
+                username,
+                failure: Arc::default(),
             };
             let work = Work {
                 context: &context,
@@ -150,9 +176,23 @@ impl Checkout {
 }
 
 impl Credentials {
+    fn username(&self) -> Option<&str> {
+        match self {
+            Self::Basic { username, .. } => Some(username),
+            Self::Anonymous | Self::Bearer(_) | Self::Ssh(_) => None,
+        }
+    }
+
+    fn ssh(self) -> Option<Arc<SshKey>> {
+        match self {
+            Self::Ssh(key) => Some(Arc::new(*key)),
+            Self::Anonymous | Self::Basic { .. } | Self::Bearer(_) => None,
+        }
+    }
+
     fn header(&self) -> Option<HeaderValue> {
         let text = match self {
-            Self::Anonymous => return None,
+            Self::Anonymous | Self::Ssh(_) => return None,
             Self::Basic { username, password } => {
                 let pair = format!("{username}:{password}");
                 format!("Basic {}", BASE64_STANDARD.encode(pair))

@@ -47,7 +47,8 @@ impl Work<'_> {
             if depth > MAX_SUBMODULE_DEPTH {
                 return Err(refused("submodules are nested too deeply"));
             }
-            if !submodule.url.starts_with("http://") && !submodule.url.starts_with("https://") {
+            let known = ["http://", "https://", "ssh://"];
+            if !known.iter().any(|scheme| submodule.url.starts_with(scheme)) {
                 return Err(refused(&format!("unsupported address '{}'", submodule.url)));
             }
             let (_scratch, repository) = self.scratch()?;

@@ -18,6 +18,7 @@ use crate::{
     TransportError,
     context::Context,
     limits::{MAX_ADVERTISEMENT, MAX_PACK, MAX_REDIRECTS},
+    ssh::Ssh,
 };
 
 /// Hosting services answer some requests differently for clients that do not call themselves Git.
@@ -27,8 +28,11 @@ const AGENT: &str = "git/2.0 (gitops)";
 pub(crate) fn register() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        for scheme in ["http", "https"] {
-            let factory = |remote: &git2::Remote<'_>| {
+        for scheme in ["http", "https", "ssh"] {
+            let factory = move |remote: &git2::Remote<'_>| {
+                if scheme == "ssh" {
+                    return Ssh::transport(remote);
+                }
                 let context = Context::current().ok_or_else(|| git2::Error::from_str("no context"))?;
                 Transport::smart(remote, true, Http::new(context))
             };

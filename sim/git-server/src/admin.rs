@@ -56,7 +56,7 @@ impl GitServer {
         }
     }
 
-    fn receive(&self, repo: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+    pub(crate) fn receive(&self, repo: &str, body: &[u8]) -> io::Result<Vec<u8>> {
         let path = self
             .path(repo)
             .ok_or_else(|| io::Error::other("no such repository"))?;

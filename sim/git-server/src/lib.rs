@@ -1,4 +1,4 @@
-//! Git repositories built from fixture trees, served over smart HTTP in process.
+//! Git repositories built from fixture trees, served over smart HTTP and SSH in process.
 //!
 //! Objects are written here, with a fixed identity and fixed dates, so that the same pushes give the same commit
 //! names on every machine. They are served by the genuine `git upload-pack`.
@@ -8,6 +8,8 @@ mod limits;
 mod object;
 mod repository;
 mod serve;
+mod ssh;
+mod talk;
 mod tree;
 mod trouble;
 mod upload_pack;
@@ -26,6 +28,7 @@ use tower::util::BoxCloneSyncService;
 
 pub use object::{InvalidOid, Oid};
 use repository::{DEFAULT_BRANCH, Repository};
+pub use ssh::SshHost;
 pub use trouble::Trouble;
 
 /// What a repository demands of its readers.
@@ -162,6 +165,25 @@ impl GitServer {
     ) -> Result<Oid, Error> {
         checked(branch)?;
         self.change(repo, tree, |it| it.commit(branch, tree, submodules, message))
+    }
+
+    /// Points a branch at a commit that another program made (and perhaps signed) of exactly this directory.
+    ///
+    /// # Errors
+    /// When there is no such repository or the directory cannot be read.
+    pub fn put_commit(&self, repo: &str, branch: &str, tree: &Path, commit: &[u8]) -> Result<Oid, Error> {
+        checked(branch)?;
+        self.change(repo, tree, |it| it.put_commit(branch, tree, commit))
+    }
+
+    /// Sets a tag that another program made (and perhaps signed) for a commit.
+    ///
+    /// # Errors
+    /// When there is no such repository or commit.
+    pub fn put_tag(&self, repo: &str, tag: &str, commit: Oid, content: &[u8]) -> Result<Oid, Error> {
+        checked(tag)?;
+        self.known(repo, commit)?;
+        self.change(repo, Path::new(tag), |it| it.put_tag(tag, commit, content))
     }
 
     /// Sets a tag. Returns the name of what it points to: the commit, or the tag object that names the commit.

@@ -5,6 +5,9 @@ use std::time::Duration;
 /// The largest request body after decompression: a fetch names each object it has in 50 bytes.
 pub(crate) const MAX_REQUEST: u64 = 16 << 20;
 
+/// The longest push over SSH.
+pub(crate) const MAX_PUSH: u64 = 64 << 20;
+
 /// The deepest directory of a fixture tree.
 pub(crate) const MAX_DEPTH: usize = 64;
 

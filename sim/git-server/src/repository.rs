@@ -105,6 +105,25 @@ impl Repository {
         Ok(oid)
     }
 
+    pub(crate) fn put_commit(&mut self, branch: &str, tree: &Path, content: &[u8]) -> io::Result<Oid> {
+        let tree = tree::write(&self.objects, tree, &[])?;
+        if !content.starts_with(format!("tree {tree}\n").as_bytes()) {
+            return Err(io::Error::other(format!(
+                "the commit is not one of the tree {tree}"
+            )));
+        }
+        let oid = self.objects.write(Kind::Commit, content)?;
+        self.parents.insert(oid, None);
+        self.point(format!("refs/heads/{branch}"), oid, None)?;
+        Ok(oid)
+    }
+
+    pub(crate) fn put_tag(&mut self, tag: &str, commit: Oid, content: &[u8]) -> io::Result<Oid> {
+        let oid = self.objects.write(Kind::Tag, content)?;
+        self.point(format!("refs/tags/{tag}"), oid, Some(commit))?;
+        Ok(oid)
+    }
+
     fn next_date(&mut self) -> u64 {
         let date = FIRST_COMMIT + 3600 * self.made;
         self.made += 1;

@@ -29,7 +29,7 @@ impl GitServer {
         }
     }
 
-    fn has(&self, trouble: Trouble) -> bool {
+    pub(crate) fn has(&self, trouble: Trouble) -> bool {
         self.state().trouble.contains(&trouble)
     }
 

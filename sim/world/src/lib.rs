@@ -7,8 +7,10 @@
 mod bootstrap;
 mod limits;
 mod network;
+mod outside;
 mod real;
 mod webhooks;
+mod wire;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -111,8 +113,13 @@ impl World {
         let git = GitServer::new()?;
         let net = Network::new(api.clone());
         let webhooks = Hooked::new(&api, net.clone());
-        net.add_host(GIT_HOST, 80, git.service());
         net.add_host(ADMISSION_HOST, 443, tower::service_fn(webhooks::consent));
+        let blocking = if ca.is_some() {
+            Blocking::Threads
+        } else {
+            Blocking::Lockstep
+        };
+        outside::open(&net, &git, blocking)?;
         Ok(Self {
             api,
             git,
@@ -121,11 +128,7 @@ impl World {
             behaviours: Behaviours::default(),
             nodes: config.nodes.iter().map(|node| node.name.clone()).collect(),
             seed: config.seed,
-            blocking: if ca.is_some() {
-                Blocking::Threads
-            } else {
-                Blocking::Lockstep
-            },
+            blocking,
             tasks: JoinSet::new(),
             _webhooks: webhooks,
         })
@@ -189,6 +192,7 @@ impl Gate {
                 .api
                 .client(User::service_account(&pod.namespace, &pod.service_account)),
             http: self.net.client(),
+            net: self.net.net(),
             listener: self.net.listener(&pod.ip),
             disk: DataDir::temporary()?,
             clock: self.clock,

@@ -16,6 +16,10 @@ pub(crate) const SEND_BUFFER: usize = 256 * 1024;
 pub(crate) const CONNECTIONS: usize = 1000;
 /// Bytes of a request to the Git server.
 pub(crate) const GIT_BODY: usize = 64 << 20;
+/// Bytes on their way through a connection in memory.
+pub(crate) const WIRE: usize = 256 * 1024;
+/// Bytes of the head of a request to the proxy.
+pub(crate) const PROXY_HEAD: usize = 16 * 1024;
 /// How many times shorter than in virtual time the delays of faults are.
 pub(crate) const HASTE: u32 = 10;
 /// Time that requests under way have when the world ends.

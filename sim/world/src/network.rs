@@ -1,4 +1,4 @@
-//! Who reaches whom by HTTP: named hosts outside the cluster, Services and pods inside.
+//! Who reaches whom: named hosts outside the cluster, Services and pods inside, by HTTP and by bare connections.
 
 use std::{
     collections::BTreeMap,
@@ -9,14 +9,22 @@ use std::{
 
 use apiserver::{ApiServer, Gvr};
 use bytes::Bytes;
-use edges::{Body, HttpClient, HttpError, HttpService, Listener, Serving};
+use edges::{
+    Body, HttpClient, HttpError, HttpOptions, HttpService, Listener, Net, Serving, Stream, TlsError,
+};
+use futures::future::BoxFuture;
 use http::{Request, Response, Uri};
 use manifest::{labels::Selector, object};
 use serde_json::Value;
 use tokio::sync::watch;
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
+use crate::wire;
+
 type Host = BoxCloneSyncService<Request<Bytes>, Response<Body>, HttpError>;
+
+/// Serves one connection until it ends; nothing when nobody takes connections at present.
+pub(crate) type Door = Arc<dyn Fn(Stream) -> Option<BoxFuture<'static, ()>> + Send + Sync>;
 
 /// The network of one world.
 #[derive(Clone)]
@@ -32,6 +40,7 @@ pub struct Network {
 #[derive(Default)]
 struct State {
     hosts: BTreeMap<(String, u16), Host>,
+    doors: BTreeMap<(String, u16), Door>,
     /// Listeners of pods, by address and port.
     ports: BTreeMap<(String, u16), (u64, HttpService)>,
     opened: u64,
@@ -68,6 +77,46 @@ impl Network {
         self.lock()
             .hosts
             .insert((name.to_owned(), port), BoxCloneSyncService::new(service));
+    }
+
+    /// Puts a server outside the cluster under a name that speaks something else than plain HTTP.
+    pub(crate) fn add_door(&self, name: &str, port: u16, door: Door) {
+        self.lock().doors.insert((name.to_owned(), port), door);
+    }
+
+    /// Bare connections inside the cluster; no authority is trusted here unless a user says so.
+    pub fn net(&self) -> Net {
+        let network = self.clone();
+        Net::new(
+            move |host, port| {
+                let network = network.clone();
+                Box::pin(async move { network.dial(&host, port) })
+            },
+            Vec::new(),
+        )
+    }
+
+    pub(crate) fn dial(&self, host: &str, port: u16) -> Result<Stream, HttpError> {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let door = self.lock().doors.get(&(host.clone(), port)).cloned();
+        if let Some(door) = door {
+            return wire::connect(|there| door(there).ok_or(HttpError::Refused));
+        }
+        let known = {
+            let state = self.lock();
+            let mut names = state.hosts.keys().chain(state.doors.keys());
+            let known = names.any(|(name, _)| *name == host);
+            known && !state.hosts.contains_key(&(host.clone(), port))
+        };
+        if known {
+            return Err(HttpError::Refused);
+        }
+        let inside = host.ends_with(".svc.cluster.local") || host.parse::<std::net::IpAddr>().is_ok();
+        if !inside && !self.lock().hosts.contains_key(&(host.clone(), port)) {
+            return Err(HttpError::NoSuchHost(host));
+        }
+        let network = self.clone();
+        wire::connect(|there| Ok(wire::serve_http(there, format!("http://{host}:{port}"), network)))
     }
 
     /// A client inside the cluster.
@@ -127,7 +176,12 @@ impl Network {
         }))
     }
 
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, HttpError> {
+    pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, HttpError> {
+        if request.uri().scheme_str() == Some("https") {
+            let client = self.net().http(HttpOptions::default());
+            let client = client.map_err(|error: TlsError| HttpError::Other(error.into()))?;
+            return client.send(request).await;
+        }
         let (host, port) = authority(request.uri())?;
         let outside = self.lock().hosts.get(&(host.clone(), port)).cloned();
         if let Some(service) = outside {

@@ -6,7 +6,7 @@ use apiserver::{ApiServer, WebhookAnswer, WebhookCall, WebhookFault, Webhooks};
 use bytes::Bytes;
 use edges::{Body, HttpClient, HttpError, body_from};
 use futures::FutureExt;
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, Uri, header};
 use serde_json::{Value, json};
 
 use crate::Network;
@@ -43,9 +43,7 @@ impl Drop for Hooked {
 }
 
 async fn ask(client: &HttpClient, call: WebhookCall) -> WebhookAnswer {
-    // The server says `NAME.NAMESPACE.svc`; the network knows whole names.
-    let url = call.url.replacen(".svc:", ".svc.cluster.local:", 1);
-    let request = Request::post(url)
+    let request = Request::post(inside(&call.url).map_err(WebhookFault::Other)?)
         .header(header::CONTENT_TYPE, "application/json")
         .body(call.body)
         .map_err(|error| WebhookFault::Other(error.to_string()))?;
@@ -58,6 +56,18 @@ async fn ask(client: &HttpClient, call: WebhookCall) -> WebhookAnswer {
         }
         Err(error) => Err(WebhookFault::Other(error.to_string())),
     }
+}
+
+/// A webhook's address as the network knows it: the server says `NAME.NAMESPACE.svc`, and speaks TLS, of which
+/// nothing needs to be seen inside the process.
+fn inside(url: &str) -> Result<String, String> {
+    let url: Uri = url.parse().map_err(|error| format!("{error}"))?;
+    let mut host = url.host().unwrap_or_default().to_owned();
+    if host.ends_with(".svc") {
+        host.push_str(".cluster.local");
+    }
+    let path = url.path_and_query().map_or("/", |path| path.as_str());
+    Ok(format!("http://{host}:{}{path}", url.port_u16().unwrap_or(443)))
 }
 
 /// The answer of a webhook that consents to everything.

@@ -102,6 +102,15 @@ struct SourceController {
     /// How digests of artifacts are computed.
     #[arg(long, default_value = "sha256")]
     artifact_digest_algo: String,
+    /// Key exchanges that are offered over SSH, instead of the client's own choice.
+    #[arg(long, value_delimiter = ',')]
+    ssh_kex_algos: Vec<String>,
+    /// Algorithms of host keys that are offered over SSH, instead of those of the known keys.
+    #[arg(long, value_delimiter = ',')]
+    ssh_hostkey_algos: Vec<String>,
+    /// How soon a source that is included and not ready is looked for again.
+    #[arg(long, default_value = "30s")]
+    requeue_dependency: GoDuration,
 }
 
 /// Applies what sources hold.
@@ -177,6 +186,12 @@ fn arguments<'a>(component: &'a str, args: &'a [String]) -> impl Iterator<Item =
     std::iter::once(component).chain(args.iter().map(String::as_str))
 }
 
+/// An empty list is written as an empty text too.
+fn named(list: Vec<String>) -> Vec<String> {
+    let trimmed = list.into_iter().map(|it| it.trim().to_owned());
+    trimmed.filter(|it| !it.is_empty()).collect()
+}
+
 /// Reads the flags of source-controller.
 pub(crate) fn source_controller(
     args: &[String],
@@ -203,6 +218,11 @@ pub(crate) fn source_controller(
             .artifact_digest_algo
             .parse()
             .map_err(|_| Error::Digest(flags.artifact_digest_algo.clone()))?,
+        ssh: source_controller::SshAlgorithms {
+            host_keys: named(flags.ssh_hostkey_algos),
+            key_exchanges: named(flags.ssh_kex_algos),
+        },
+        requeue_dependency: flags.requeue_dependency.0.max(Duration::from_secs(1)),
     };
     Ok(Flags {
         options,
@@ -288,6 +308,14 @@ mod tests {
         let options = super::source_controller(&[], &BTreeMap::new()).unwrap().options;
         assert_eq!(options.controller.concurrent, 2);
         assert_eq!(options.storage_port, 9090);
+        assert_eq!(options.ssh, source_controller::SshAlgorithms::default());
+        let list = args(&[
+            "--ssh-hostkey-algos=rsa-sha2-512,rsa-sha2-256",
+            "--ssh-kex-algos=",
+        ]);
+        let options = super::source_controller(&list, &BTreeMap::new()).unwrap().options;
+        assert_eq!(options.ssh.host_keys, ["rsa-sha2-512", "rsa-sha2-256"]);
+        assert!(options.ssh.key_exchanges.is_empty());
     }
 
     #[test]

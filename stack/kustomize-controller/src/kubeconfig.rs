@@ -4,7 +4,7 @@
 //! program.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use edges::{Proxy, RemoteCluster, Via};
+use edges::{HttpOptions, InvalidProxy, RemoteCluster, Tls};
 use flux_api::{Kustomization, kustomization::KubeConfigReference};
 use kube::ResourceExt;
 use manifest::{Gvk, ObjectRef};
@@ -82,7 +82,7 @@ fn parse(text: &str, allow_insecure: bool) -> Result<RemoteCluster, String> {
         server: server.to_owned(),
         authorization: authorization(user)?,
         impersonate: None,
-        via: via(cluster, user, allow_insecure)?,
+        options: options(cluster, user, allow_insecure)?,
         default_namespace: namespace.unwrap_or("default").to_owned(),
     })
 }
@@ -143,7 +143,7 @@ fn authorization(user: &Value) -> Result<Option<String>, String> {
     }))
 }
 
-fn via(cluster: &Value, user: &Value, allow_insecure: bool) -> Result<Via, String> {
+fn options(cluster: &Value, user: &Value, allow_insecure: bool) -> Result<HttpOptions, String> {
     let bytes = |map: &Value, field: &str| {
         let text = map
             .get(field)
@@ -179,15 +179,16 @@ fn via(cluster: &Value, user: &Value, allow_insecure: bool) -> Result<Via, Strin
     }
     let authorities = bytes(cluster, "certificate-authority-data")?;
     let proxy = cluster.get("proxy-url").and_then(Value::as_str);
-    Ok(Via {
-        system_authorities: authorities.is_none() && identity.is_some(),
-        authorities,
-        identity,
-        insecure: flag("insecure-skip-tls-verify"),
-        proxy: proxy.filter(|address| !address.is_empty()).map(|address| Proxy {
-            address: address.to_owned(),
-            credentials: None,
-        }),
+    let proxy = proxy.filter(|address| !address.is_empty()).map(str::parse);
+    let proxy = proxy.transpose();
+    Ok(HttpOptions {
+        tls: Tls {
+            only_ca: authorities.is_some(),
+            ca: authorities.unwrap_or_default(),
+            identity,
+            insecure: flag("insecure-skip-tls-verify"),
+        },
+        proxy: proxy.map_err(|error: InvalidProxy| format!("invalid configuration: proxy-url: {error}"))?,
     })
 }
 
@@ -220,12 +221,10 @@ mod tests {
             ("https://a:6443", "apps")
         );
         assert_eq!(found.authorization.as_deref(), Some("Bearer t"));
-        assert_eq!(found.via.authorities.as_deref(), Some(b"CA".as_slice()));
-        assert_eq!(found.via.identity, Some((b"C".to_vec(), b"K".to_vec())));
-        assert_eq!(
-            found.via.proxy.map(|proxy| proxy.address).as_deref(),
-            Some("http://p")
-        );
+        let tls = found.options.tls;
+        assert_eq!((tls.ca.as_slice(), tls.only_ca), (b"CA".as_slice(), true));
+        assert_eq!(tls.identity, Some((b"C".to_vec(), b"K".to_vec())));
+        assert_eq!(found.options.proxy, Some("http://p".parse().unwrap()));
         let basic = config(
             json!({"server": "https://a"}),
             json!({"username": "n", "password": "p"}),
@@ -254,6 +253,10 @@ mod tests {
                 json!({"server": "https://a", "insecure-skip-tls-verify": true}),
                 json!({"token": "hunter2"}),
             ),
+            (
+                json!({"server": "https://a", "proxy-url": "ftp://hunter2"}),
+                json!({}),
+            ),
             (json!({}), json!({"token": "hunter2"})),
         ] {
             let error = parse(&config(cluster, user), false).unwrap_err();
@@ -266,7 +269,7 @@ mod tests {
             json!({"server": "https://a", "insecure-skip-tls-verify": true}),
             json!({}),
         );
-        assert!(parse(&insecure, true).unwrap().via.insecure);
+        assert!(parse(&insecure, true).unwrap().options.tls.insecure);
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Kustomizer {
             (Some(reference), impersonate) => {
                 let mut remote = kubeconfig::cluster(self, object, reference).await?;
                 remote.impersonate = impersonate;
-                let client = edges::remote_cluster(&self.edges.http, &remote);
+                let client = edges::remote_cluster(&self.edges.http, &self.edges.net, &remote);
                 Cluster::new(client.map_err(|error| error.to_string())?)
             }
             (None, None) => self.cluster.clone(),

@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use artifact::Ignore;
 use criterion::{Criterion, criterion_group, criterion_main};
-use edges::{Blocking, Clock, DataDir, Edges, HttpClient, Listener, Seed, Serving};
+use edges::{Blocking, Clock, DataDir, Edges, HttpClient, HttpOptions, Listener, Seed, Serving};
 use git::{Checkout, Credentials, Outcome, Reference};
 use git_server::GitServer;
 
@@ -16,6 +16,7 @@ fn edges(git: &GitServer) -> std::io::Result<Edges> {
     });
     Ok(Edges {
         kube: kube::Client::new(kube, "default"),
+        net: edges::Net::none(),
         http: HttpClient::new(git.service()),
         listener: Listener::new(|_, _| Ok(Serving::until_dropped(()))),
         disk: DataDir::temporary()?,
@@ -55,6 +56,7 @@ fn clone_and_archive(criterion: &mut Criterion) {
                 let checkout = Checkout {
                     url: "http://git.example.com/app.git".into(),
                     credentials: Credentials::Anonymous,
+                    options: HttpOptions::default(),
                     reference: Reference::Branch("main".into()),
                     directories: Vec::new(),
                     submodules: false,

@@ -1,24 +1,27 @@
 //! A GitRepository becomes an artifact.
 
 mod fetch;
+mod include;
 mod store;
+mod verify;
 
 use std::time::Duration;
 
 use artifact::Storage;
 use edges::Edges;
 use flux_api::{
-    Artifact, ConditionStatus, GitRepository, GitRepositoryStatus, Reason,
+    Artifact, Condition, ConditionStatus, GitRepository, GitRepositoryStatus, Reason,
     meta::{
-        ARTIFACT_IN_STORAGE, FETCH_FAILED, INCLUDE_UNAVAILABLE, READY, REQUESTED_AT, STORAGE_OPERATION_FAILED,
+        ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED, INCLUDE_UNAVAILABLE, READY, REQUESTED_AT,
+        SOURCE_VERIFIED, STORAGE_OPERATION_FAILED,
     },
     reason,
 };
 use flux_runtime::{Done, EventType, Failure, Progress, Reconciler};
 use kube::{Resource, ResourceExt};
 
-use crate::{auth, unsupported};
-use fetch::Fetched;
+use crate::{Options, auth, unsupported};
+use fetch::{Fetched, announce_revision};
 
 /// What makes a pass that changed nothing worth an event when they go.
 const FAILURES: [&str; 3] = [FETCH_FAILED, INCLUDE_UNAVAILABLE, STORAGE_OPERATION_FAILED];
@@ -27,6 +30,9 @@ const FAILURES: [&str; 3] = [FETCH_FAILED, INCLUDE_UNAVAILABLE, STORAGE_OPERATIO
 pub(crate) struct GitRepositories {
     edges: Edges,
     storage: Storage,
+    /// What is offered over SSH.
+    ssh: git::SshAlgorithms,
+    requeue_dependency: Duration,
 }
 
 /// What the pass found, for telling what is news at its end.
@@ -36,8 +42,16 @@ struct Before {
 }
 
 impl GitRepositories {
-    pub(crate) fn new(edges: Edges, storage: Storage) -> Self {
-        Self { edges, storage }
+    pub(crate) fn new(edges: Edges, storage: Storage, options: &Options) -> Self {
+        Self {
+            edges,
+            storage,
+            ssh: git::SshAlgorithms {
+                host_keys: options.ssh.host_keys.clone(),
+                key_exchanges: options.ssh.key_exchanges.clone(),
+            },
+            requeue_dependency: options.requeue_dependency,
+        }
     }
 }
 
@@ -63,15 +77,25 @@ impl Reconciler for GitRepositories {
     ) -> Result<Done, Failure> {
         let before = Before::of(status, progress);
         begin(object, status, progress).await?;
+        // A refusal is looked at again; that something was accepted stays true of what is stored.
+        let refused = |it: &Condition| it.status == ConditionStatus::False;
+        if progress.condition(SOURCE_VERIFIED).as_ref().is_some_and(refused) {
+            progress.clear(SOURCE_VERIFIED);
+        }
         self.check_storage(object, status, progress).await?;
 
-        let credentials = match auth::credentials(&self.edges, object).await {
-            Ok(credentials) => unsupported::check(&object.spec).map(|()| credentials),
+        let access = match unsupported::check(&object.spec) {
+            Ok(()) => auth::access(&self.edges, object, &self.ssh).await,
             Err(failure) => Err(failure),
         };
-        let credentials = credentials.map_err(|failure| fetch_failed(progress, failure))?;
-        let fetched = self.fetch(object, status, progress, credentials).await?;
-        let artifact = self.store(object, status, progress, &fetched).await?;
+        let access = access.map_err(|failure| fetch_failed(progress, failure))?;
+        let includes = self.find_includes(object, status, progress).await?;
+        progress.clear(ARTIFACT_OUTDATED);
+        let fetched = self.fetch(object, status, progress, access, &includes).await?;
+        self.verify_signature(object, status, progress, &fetched).await?;
+        announce_revision(status, progress, &fetched).await?;
+        self.include(object, progress, &includes, &fetched).await?;
+        let artifact = self.store(object, status, progress, &fetched, includes).await?;
 
         before.announce_news(progress, &fetched, &artifact).await;
         Ok(Done::new(
@@ -166,8 +190,10 @@ async fn trace(progress: &Progress, reason: Reason, message: String) {
 }
 
 /// Whether the artifact was made with other settings than the object has now.
-fn settings_changed(object: &GitRepository, status: &GitRepositoryStatus) -> bool {
-    object.spec.ignore != status.observed_ignore
+fn settings_changed(object: &GitRepository, status: &GitRepositoryStatus, includes: &[Artifact]) -> bool {
+    include::differ(includes, status)
+        || verify::is_due(object, status)
+        || object.spec.ignore != status.observed_ignore
         || object.spec.recurse_submodules.unwrap_or_default()
             != status.observed_recurse_submodules.unwrap_or_default()
         || object.spec.include.as_deref().unwrap_or_default()

@@ -1,9 +1,21 @@
 //! source-controller: sources become artifacts.
 //!
-//! GitRepositories are cloned, archived and served over HTTP for the controllers that apply them.
+//! GitRepositories are cloned, OCI artifacts pulled; what they hold is archived and served over HTTP for the controllers
+//! that apply it.
 
 mod auth;
+mod bucket;
+mod chart;
+mod github;
 mod gitrepository;
+mod helm;
+mod helmchart;
+mod helmrepository;
+mod limits;
+mod ocirepository;
+mod secrets;
+mod source;
+mod transport;
 mod unsupported;
 
 use std::{io, sync::Arc, time::Duration};
@@ -11,7 +23,20 @@ use std::{io, sync::Arc, time::Duration};
 use artifact::{Algorithm, Retention, Storage};
 use edges::Edges;
 
+use bucket::Buckets;
 use gitrepository::GitRepositories;
+use helmchart::HelmCharts;
+use helmrepository::HelmRepositories;
+use ocirepository::OciRepositories;
+
+/// Names of algorithms that SSH connections are limited to; an empty list stands for no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SshAlgorithms {
+    /// Of host keys.
+    pub host_keys: Vec<String>,
+    /// Of key exchanges.
+    pub key_exchanges: Vec<String>,
+}
 
 /// How the controller is run; the defaults are those of its flags.
 #[derive(Clone, Debug)]
@@ -26,6 +51,10 @@ pub struct Options {
     pub retention: Retention,
     /// How artifacts' digests are computed.
     pub digest: Algorithm,
+    /// What is offered to Git servers over SSH.
+    pub ssh: SshAlgorithms,
+    /// How soon an included source that is not ready is looked for again.
+    pub requeue_dependency: Duration,
 }
 
 impl Default for Options {
@@ -39,6 +68,8 @@ impl Default for Options {
             storage_adv_addr: "localhost:9090".into(),
             retention: Retention::default(),
             digest: Algorithm::default(),
+            ssh: SshAlgorithms::default(),
+            requeue_dependency: Duration::from_secs(30),
         }
     }
 }
@@ -79,7 +110,17 @@ pub async fn run(edges: Edges, options: Options) -> Result<(), Error> {
     let files = artifact::service(storage.root().to_owned());
     let serving = edges.listener.serve(port, files);
     let _serving = serving.map_err(|source| Error::Listen { port, source })?;
-    let reconciler = Arc::new(GitRepositories::new(edges.clone(), storage));
-    flux_runtime::run_controller(&edges, reconciler, &options.controller, Vec::new()).await;
+    let git = Arc::new(GitRepositories::new(edges.clone(), storage.clone(), &options));
+    let oci = Arc::new(OciRepositories::new(edges.clone(), storage.clone()));
+    let helm = Arc::new(HelmRepositories::new(edges.clone(), storage.clone()));
+    let charts = Arc::new(HelmCharts::new(edges.clone(), storage.clone()));
+    let buckets = Arc::new(Buckets::new(edges.clone(), storage));
+    futures::join!(
+        flux_runtime::run_controller(&edges, git, &options.controller, Vec::new()),
+        flux_runtime::run_controller(&edges, oci, &options.controller, Vec::new()),
+        flux_runtime::run_controller(&edges, helm, &options.controller, Vec::new()),
+        flux_runtime::run_controller(&edges, buckets, &options.controller, Vec::new()),
+        flux_runtime::run_controller(&edges, charts, &options.controller, helmchart::watches()),
+    );
     Ok(())
 }

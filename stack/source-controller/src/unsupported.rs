@@ -16,17 +16,10 @@ pub(crate) fn failure(what: &str) -> Failure {
 
 /// Refuses an object that asks for something else than what would be done.
 pub(crate) fn check(spec: &GitRepositorySpec) -> Result<(), Failure> {
-    let provider = spec.provider.filter(|it| *it != GitProvider::Generic);
-    let asked = [
-        (spec.url.starts_with("ssh://"), "Git over SSH (spec.url)"),
-        (provider.is_some(), "authentication by a provider (spec.provider)"),
-        (spec.proxy_secret_ref.is_some(), "a proxy (spec.proxySecretRef)"),
-        (spec.verify.is_some(), "verification of signatures (spec.verify)"),
-        (
-            spec.include.as_ref().is_some_and(|it| !it.is_empty()),
-            "including other sources (spec.include)",
-        ),
-    ];
+    let provider = spec
+        .provider
+        .filter(|it| matches!(it, GitProvider::Aws | GitProvider::Azure));
+    let asked = [(provider.is_some(), "authentication by a provider (spec.provider)")];
     match asked.into_iter().find(|(asked, _)| *asked) {
         Some((_, what)) => Err(failure(what)),
         None => Ok(()),

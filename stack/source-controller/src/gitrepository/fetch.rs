@@ -1,16 +1,16 @@
 //! The repository's tree, or the news that nothing is new.
 
 use flux_api::{
-    ConditionStatus, GitRepository, GitRepositoryStatus,
+    Artifact, ConditionStatus, GitRepository, GitRepositoryStatus,
     meta::{ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED},
     reason,
 };
 use flux_runtime::{Failure, Progress};
-use git::{Checkout, Commit, Credentials, Outcome, Reference};
+use git::{Checkout, Commit, Outcome, Reference};
 use tempfile::TempDir;
 
 use super::{GitRepositories, drifting, fetch_failed, settings_changed};
-use crate::DEFAULT_TIMEOUT;
+use crate::{DEFAULT_TIMEOUT, auth::Access};
 
 /// What a fetch came to.
 pub(crate) enum Fetched {
@@ -46,19 +46,19 @@ impl GitRepositories {
         object: &GitRepository,
         status: &GitRepositoryStatus,
         progress: &Progress,
-        credentials: Credentials,
+        access: Access,
+        includes: &[Artifact],
     ) -> Result<Fetched, Failure> {
         check_url(&object.spec.url).map_err(|failure| fetch_failed(progress, failure))?;
         let stored = progress.condition(ARTIFACT_IN_STORAGE);
         let stored = stored.is_some_and(|it| it.status == ConditionStatus::True);
         let current = status.artifact.as_ref().map(|it| it.revision.clone());
         // With other settings the same revision makes another artifact.
-        let last_revision = current
-            .clone()
-            .filter(|_| stored && !settings_changed(object, status));
+        let last_revision = current.filter(|_| stored && !settings_changed(object, status, includes));
         let checkout = Checkout {
             url: object.spec.url.clone(),
-            credentials,
+            credentials: access.credentials,
+            options: access.options,
             reference: reference(object),
             directories: sparse(object).map(|(_, path)| path).collect(),
             submodules: object.spec.recurse_submodules == Some(true),
@@ -70,20 +70,6 @@ impl GitRepositories {
             .and_then(|fetched| check_sparse(object, fetched))
             .map_err(|failure| fetch_failed(progress, failure))?;
         progress.clear(FETCH_FAILED);
-        if let Fetched::Tree { revision, .. } = &fetched
-            && current.as_ref() != Some(revision)
-        {
-            let message = format!("new upstream revision '{revision}'");
-            if current.is_some() {
-                progress.set(
-                    ARTIFACT_OUTDATED,
-                    ConditionStatus::True,
-                    reason::NEW_REVISION,
-                    &message,
-                );
-            }
-            drifting(status, progress, &format!("building artifact: {message}")).await?;
-        }
         Ok(fetched)
     }
 
@@ -111,6 +97,27 @@ impl GitRepositories {
             )),
         }
     }
+}
+
+/// Says that what is stored is not what the server has.
+pub(crate) async fn announce_revision(
+    status: &GitRepositoryStatus,
+    progress: &Progress,
+    fetched: &Fetched,
+) -> Result<(), Failure> {
+    let current = status.artifact.as_ref().map(|it| &it.revision);
+    let Fetched::Tree { revision, .. } = fetched else {
+        return Ok(());
+    };
+    if current == Some(revision) {
+        return Ok(());
+    }
+    let message = format!("new upstream revision '{revision}'");
+    if current.is_some() {
+        let outdated = ConditionStatus::True;
+        progress.set(ARTIFACT_OUTDATED, outdated, reason::NEW_REVISION, &message);
+    }
+    drifting(status, progress, &format!("building artifact: {message}")).await
 }
 
 /// What the object wants; of several members `commit`, `name`, `tag`, `semver`, `branch` win in this order.

@@ -63,6 +63,7 @@ impl GitRepositories {
         status: &mut GitRepositoryStatus,
         progress: &Progress,
         fetched: &Fetched,
+        includes: Vec<Artifact>,
     ) -> Result<Artifact, Failure> {
         let artifact = match (fetched, status.artifact.clone()) {
             (Fetched::Unchanged { revision }, Some(current)) => {
@@ -71,7 +72,7 @@ impl GitRepositories {
                 current
             }
             (Fetched::Tree { revision, .. }, Some(current))
-                if current.revision == *revision && !settings_changed(object, status) =>
+                if current.revision == *revision && !settings_changed(object, status, &includes) =>
             {
                 let text = format!("artifact up-to-date with remote revision: '{revision}'");
                 trace(progress, reason::ARTIFACT_UP_TO_DATE, text).await;
@@ -90,7 +91,7 @@ impl GitRepositories {
                 let stored = stored.map_err(|failure| failed(progress, STORAGE_OPERATION_FAILED, failure))?;
                 progress.clear(STORAGE_OPERATION_FAILED);
                 let artifact = self.artifact(stored, revision);
-                remember(object, status, &artifact);
+                remember(object, status, &artifact, includes);
                 artifact
             }
             // Nothing is unchanged without an artifact: the fetch only compares with one.
@@ -167,7 +168,10 @@ impl GitRepositories {
     }
 
     /// The storage blocks, so it works beside the runtime.
-    async fn on_disk<T: Send + 'static>(&self, work: impl FnOnce(&Storage) -> T + Send + 'static) -> T {
+    pub(crate) async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Storage) -> T + Send + 'static,
+    ) -> T {
         let storage = self.storage.clone();
         self.edges.blocking.run(move |_| work(&storage)).await
     }
@@ -190,9 +194,14 @@ fn key(object: &GitRepository) -> (String, String) {
 }
 
 /// Notes the artifact and the settings it was made with.
-fn remember(object: &GitRepository, status: &mut GitRepositoryStatus, artifact: &Artifact) {
+fn remember(
+    object: &GitRepository,
+    status: &mut GitRepositoryStatus,
+    artifact: &Artifact,
+    includes: Vec<Artifact>,
+) {
     status.artifact = Some(artifact.clone());
-    status.included_artifacts = None;
+    status.included_artifacts = (!includes.is_empty()).then_some(includes);
     status.observed_ignore.clone_from(&object.spec.ignore);
     status.observed_recurse_submodules = object.spec.recurse_submodules.filter(|it| *it);
     status.observed_include.clone_from(&object.spec.include);

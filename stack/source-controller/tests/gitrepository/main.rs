@@ -266,14 +266,15 @@ async fn secrets_authenticate() {
 async fn what_is_not_implemented_is_said() {
     let world = World::start();
     world.push("a: 1\n", "First");
-    world.apply(&json!({"proxySecretRef": {"name": "proxy"}}));
+    world.apply(&json!({"provider": "azure"}));
     world.wait(5).await;
-    let message = "NotImplemented: a proxy (spec.proxySecretRef) is not implemented by this controller";
+    let message =
+        "NotImplemented: authentication by a provider (spec.provider) is not implemented by this controller";
     assert_eq!(world.condition("Ready"), format!("False {message}"));
     assert_eq!(world.condition("Stalled"), format!("True {message}"));
     assert_eq!(world.condition("FetchFailed"), format!("True {message}"));
     assert_eq!(world.object()["status"]["observedGeneration"], 1);
-    world.patch(&json!({"spec": {"proxySecretRef": null}}));
+    world.patch(&json!({"spec": {"provider": "generic"}}));
     world.wait(5).await;
     assert_eq!(world.conditions(), ["Ready", "ArtifactInStorage"]);
 }
@@ -311,5 +312,84 @@ async fn an_empty_repository_is_reported() {
     assert_eq!(
         world.condition("FetchFailed"),
         "True EmptyGitRepository: git repository is empty"
+    );
+}
+
+/// A file that the genuine programs made.
+fn genuine(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../lib/git/vectors")
+        .join(name);
+    fs::read(path).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn signed_commits_and_tags_are_accepted_by_their_keys() {
+    let world = World::start();
+    let tree = tempfile::tempdir().unwrap();
+    fs::write(tree.path().join("a.yaml"), "a: 1\n").unwrap();
+    world.git.create_empty("app").unwrap();
+    let commit = genuine("pgp-ed25519.commit");
+    let signed = world.git.put_commit("app", "main", tree.path(), &commit).unwrap();
+    let tag = world
+        .git
+        .put_tag("app", "v1.0.0", signed, &genuine("pgp-ed25519.tag"))
+        .unwrap();
+    let key = String::from_utf8(genuine("fixture.asc")).unwrap();
+    let ssh = String::from_utf8(genuine("signer.pub")).unwrap();
+    world.create(
+        "/api/v1/namespaces/apps/secrets",
+        &json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "stringData": {"a.asc": key, "b.sshpub": ssh}}),
+    );
+    world.apply(&json!({"interval": "1h", "ref": {"tag": "v1.0.0"}, "verify": {"mode": "TagAndHEAD", "secretRef": {"name": "keys"}}}));
+    world.wait(5).await;
+    let message = format!(
+        "verified signature of\n\t- tag 'v1.0.0@{tag}' with key 'A985C63B11A2BC93'\n\t- commit '{signed}' with key 'A985C63B11A2BC93'"
+    );
+    assert_eq!(
+        world.condition("SourceVerified"),
+        format!("True Succeeded: {message}")
+    );
+    assert_eq!(
+        world.conditions(),
+        ["Ready", "ArtifactInStorage", "SourceVerified"]
+    );
+    assert_eq!(world.object()["status"]["sourceVerificationMode"], "TagAndHEAD");
+    assert!(
+        world
+            .events()
+            .contains(&format!("Normal Succeeded: {message} x1")),
+        "{:?}",
+        world.events()
+    );
+
+    let second = world
+        .git
+        .put_commit("app", "main", tree.path(), &genuine("ssh.commit"))
+        .unwrap();
+    world.patch(&json!({"spec": {"ref": {"tag": null, "branch": "main"}, "verify": {"mode": "HEAD"}}}));
+    world.wait(5).await;
+    let fingerprint = "SHA256:RP0ZV742BQ1NX+OkSfM8FGaUBfi23nIVOUGRD9awkpY";
+    assert_eq!(
+        world.condition("SourceVerified"),
+        format!("True Succeeded: verified signature of\n\t- commit '{second}' with key '{fingerprint}'")
+    );
+
+    let third = world
+        .git
+        .put_commit("app", "main", tree.path(), &genuine("unsigned.commit"))
+        .unwrap();
+    world.patch(&json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "now"}}}));
+    world.wait(5).await;
+    let refused = format!(
+        "InvalidCommitSignature: signature verification of commit '{third}' failed: unsupported signature type: empty"
+    );
+    assert_eq!(world.condition("SourceVerified"), format!("False {refused}"));
+    assert_eq!(world.condition("Ready"), format!("False {refused}"));
+    let stored = world.object()["status"]["artifact"]["revision"].clone();
+    assert_eq!(
+        stored,
+        format!("main@sha1:{second}"),
+        "the accepted artifact is kept"
     );
 }

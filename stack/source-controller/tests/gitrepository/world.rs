@@ -82,6 +82,7 @@ impl World {
         let ports = Ports::default();
         let edges = Edges {
             kube: api.client(User::admin()),
+            net: edges::Net::none(),
             http: network(&git, Arc::clone(&ports)),
             listener: listener(ports),
             disk: DataDir::temporary().unwrap(),

@@ -12,5 +12,3 @@ pub(crate) const CONNECTIONS: usize = 500;
 pub(crate) const CONNECT: Duration = Duration::from_secs(30);
 /// Silence in an outgoing response after which it counts as cut.
 pub(crate) const SILENCE: Duration = Duration::from_secs(60);
-/// Outgoing clients with trust, identity or proxy of their own that are kept.
-pub(crate) const WAYS: usize = 64;

@@ -7,6 +7,7 @@ mod http;
 mod limits;
 mod listen;
 mod log;
+mod net;
 
 use std::{
     collections::BTreeMap,
@@ -151,6 +152,7 @@ async fn edges(env: &BTreeMap<String, String>, data: &Path) -> Result<Edges, Fai
     Ok(Edges {
         kube: kube::Client::try_from(config).map_err(|error| failed(&error))?,
         http: http::client().map_err(|error| failed(&error))?,
+        net: net::net(),
         listener: listen::listener(address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))),
         disk: DataDir::at(data),
         clock: Clock::system(),

@@ -1,7 +1,8 @@
 //! Requests for single objects, and what the API server's refusals say.
 
-use http::{Request, header};
+use http::{Method, Request, header};
 use kube::Client;
+use manifest::Gvk;
 use serde_json::Value;
 
 /// The HTTP status of a refusal by the API server.
@@ -25,6 +26,22 @@ pub fn explain(error: &kube::Error) -> String {
     }
 }
 
+/// What controller-runtime's cache says of an object that it does not hold: it names the kind where the API server
+/// names the resource (pkg/cache/internal/cache_reader.go).
+pub fn not_in_cache(gvk: &Gvk, name: &str) -> String {
+    let dot = if gvk.group.is_empty() { "" } else { "." };
+    format!("{}{dot}{} {name:?} not found", gvk.kind, gvk.group)
+}
+
+/// [`explain`], of a read that upstream's controllers make of their cache.
+pub fn explain_cached(error: &kube::Error, gvk: &Gvk, name: &str) -> String {
+    if is_not_found(error) {
+        not_in_cache(gvk, name)
+    } else {
+        explain(error)
+    }
+}
+
 /// Reads the object at `path`.
 pub(crate) async fn get(client: &Client, path: &str) -> kube::Result<Value> {
     let request = Request::get(path)
@@ -40,12 +57,14 @@ pub(crate) async fn merge_patch(
     manager: &str,
     patch: &Value,
 ) -> kube::Result<Value> {
-    let body = serde_json::to_vec(patch).map_err(kube::Error::SerdeError)?;
-    let request = Request::patch(format!("{path}?fieldManager={manager}"))
-        .header(header::CONTENT_TYPE, "application/merge-patch+json")
-        .body(body)
-        .map_err(kube::Error::HttpError)?;
-    client.request(request).await
+    send(
+        Method::PATCH,
+        client,
+        path,
+        manager,
+        ("application/merge-patch+json", patch),
+    )
+    .await
 }
 
 /// Creates an object in the collection at `path`.
@@ -55,12 +74,7 @@ pub(crate) async fn create(
     manager: &str,
     object: &Value,
 ) -> kube::Result<Value> {
-    let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
-    let request = Request::post(format!("{path}?fieldManager={manager}"))
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(body)
-        .map_err(kube::Error::HttpError)?;
-    client.request(request).await
+    send(Method::POST, client, path, manager, (JSON, object)).await
 }
 
 /// Writes the object at `path`, which has to be the one that was read.
@@ -70,9 +84,23 @@ pub(crate) async fn replace(
     manager: &str,
     object: &Value,
 ) -> kube::Result<Value> {
-    let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
-    let request = Request::put(format!("{path}?fieldManager={manager}"))
-        .header(header::CONTENT_TYPE, "application/json")
+    send(Method::PUT, client, path, manager, (JSON, object)).await
+}
+
+const JSON: &str = "application/json";
+
+async fn send(
+    method: Method,
+    client: &Client,
+    path: &str,
+    manager: &str,
+    (content_type, body): (&str, &Value),
+) -> kube::Result<Value> {
+    let body = serde_json::to_vec(body).map_err(kube::Error::SerdeError)?;
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("{path}?fieldManager={manager}"))
+        .header(header::CONTENT_TYPE, content_type)
         .body(body)
         .map_err(kube::Error::HttpError)?;
     client.request(request).await
@@ -107,6 +135,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_cache_names_the_kind() {
+        assert_eq!(
+            not_in_cache(&Gvk::new("source.toolkit.fluxcd.io/v1", "GitRepository"), "app"),
+            "GitRepository.source.toolkit.fluxcd.io \"app\" not found"
+        );
+        assert_eq!(
+            not_in_cache(&Gvk::new("v1", "Pod"), "app"),
+            "Pod \"app\" not found"
+        );
+    }
 
     #[test]
     fn a_diff_holds_only_what_changed() {

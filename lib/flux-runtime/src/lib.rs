@@ -19,7 +19,7 @@ mod shell;
 mod verdict;
 mod watch;
 
-pub use api::{api_code, explain, is_not_found};
+pub use api::{api_code, explain, explain_cached, is_not_found, not_in_cache};
 pub use conditions::Conditions;
 pub use controller::{EventReceiver, Options, run_controller};
 pub use election::Election;

@@ -7,7 +7,7 @@ use flux_api::{
     reason::{ACCESS_DENIED, ARTIFACT_FAILED},
     source,
 };
-use flux_runtime::{Disposition::Retry, Failure, OrFail};
+use flux_runtime::{Disposition::Retry, Failure, OrFail, not_in_cache};
 use kube::ResourceExt;
 use manifest::{Gvk, ObjectRef};
 use stdx::duration::format as go;
@@ -37,7 +37,7 @@ pub(crate) async fn resolve(cx: &Kustomizer, object: &Kustomization) -> Result<A
     let found = cx.cluster.get(&reference).await.map_err(|error| {
         if error.is_not_found() {
             // No event: the source is most likely about to be created.
-            return Failure::retry(ARTIFACT_FAILED, error).silent();
+            return Failure::retry(ARTIFACT_FAILED, not_in_cache(&reference.gvk, &reference.name)).silent();
         }
         let ObjectRef { namespace, name, .. } = &reference;
         let text = format!("unable to get source '{namespace}/{name}': {error}");

@@ -13,11 +13,11 @@ use flux_api::{
     Artifact, Bucket, ConditionStatus, GitRepository, HelmChart, HelmChartStatus, HelmRepository, Reason,
     helm::ChartSourceKind,
     meta::{CHART_BUILD_FAILED, FETCH_FAILED, SOURCE_VERIFIED, STORAGE_OPERATION_FAILED},
-    reason,
+    reason, source,
 };
-use flux_runtime::{Announce, Change, Done, Failure, Objects, Progress, Reconciler, Watch, explain};
+use flux_runtime::{Announce, Change, Done, Failure, Objects, Progress, Reconciler, Watch, explain_cached};
 use kube::{Api, ResourceExt, discovery::ApiResource};
-use manifest::{Key, object};
+use manifest::{Gvk, Key, object};
 use serde_json::Value;
 
 use crate::{
@@ -53,7 +53,8 @@ impl HelmCharts {
         let (kube, name) = (self.shelf.edges.kube.clone(), &object.spec.source_ref.name);
         let kind = object.spec.source_ref.kind;
         let missing = |error: kube::Error| {
-            let text = format!("failed to get source: {}", explain(&error));
+            let kind = Gvk::new(source::API_VERSION, &kind.to_string());
+            let text = format!("failed to get source: {}", explain_cached(&error, &kind, name));
             Failure::retry(reason::SOURCE_UNAVAILABLE, text)
         };
         let none = || {

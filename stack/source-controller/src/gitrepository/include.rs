@@ -10,10 +10,11 @@ use flux_api::{
     Artifact, ConditionStatus, GitRepository, GitRepositoryStatus, Reason,
     meta::{ARTIFACT_OUTDATED, INCLUDE_UNAVAILABLE, STORAGE_OPERATION_FAILED},
     reason,
-    source::GitRepositoryInclude,
+    source::{self, GitRepositoryInclude},
 };
-use flux_runtime::{Failure, Progress, explain};
+use flux_runtime::{Failure, Progress, explain_cached};
 use kube::{Api, ResourceExt};
+use manifest::Gvk;
 
 use super::{GitRepositories, drifting, failed, fetch::Fetched, storage_kind};
 
@@ -51,7 +52,9 @@ impl GitRepositories {
         for include in wanted(object) {
             let name = &include.repository.name;
             let source = sources.get(name).await.map_err(|error| {
-                let text = format!("could not get resource for include '{name}': {}", explain(&error));
+                let kind = Gvk::new(source::API_VERSION, "GitRepository");
+                let error = explain_cached(&error, &kind, name);
+                let text = format!("could not get resource for include '{name}': {error}");
                 waiting(reason::NOT_FOUND, text)
             })?;
             let artifact = source.status.and_then(|it| it.artifact);

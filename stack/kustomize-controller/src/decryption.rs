@@ -265,6 +265,8 @@ pub(crate) fn decrypt(mut document: Value, keys: &Keys) -> Result<Value, String>
 }
 
 /// Whether a Secret is still encrypted although nobody asked to leave it so.
+///
+/// DIFFERENCE: upstream 1.9.6 asks this after its normalization has dropped the field, and applies the ciphertext.
 pub(crate) fn is_left_encrypted(document: &Value) -> bool {
     object::kind(document) == "Secret"
         && object::api_version(document) == "v1"
@@ -278,4 +280,29 @@ pub(crate) fn left_encrypted(document: &Value) -> String {
         "{} is SOPS encrypted, configuring decryption is required for this secret to be reconciled",
         ObjectRef::of(document)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    // Covers: KC-40.
+    #[test]
+    fn a_secret_that_stays_encrypted_is_refused_with_a_hint() {
+        let mut secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "namespace": "n"},
+            "stringData": {"password": "ENC[...]"}, "sops": {"version": "3.11.0"},
+        });
+        assert!(is_left_encrypted(&secret));
+        assert_eq!(
+            left_encrypted(&secret),
+            "Secret/n/a is SOPS encrypted, configuring decryption is required for this secret to be reconciled"
+        );
+        secret["metadata"]["annotations"] = json!({ (DECRYPT_DISABLED.0): DECRYPT_DISABLED.1 });
+        assert!(!is_left_encrypted(&secret));
+        let other = json!({"apiVersion": "v1", "kind": "ConfigMap", "sops": {}});
+        assert!(!is_left_encrypted(&other));
+    }
 }

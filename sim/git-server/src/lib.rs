@@ -4,6 +4,7 @@
 //! names on every machine. They are served by the genuine `git upload-pack`.
 
 mod admin;
+mod answers;
 mod limits;
 mod object;
 mod repository;

@@ -13,3 +13,6 @@ pub(crate) const MAX_DEPTH: usize = 64;
 
 /// How long a slow answer takes: longer than the minute that clients wait by default.
 pub(crate) const SLOW_ANSWER: Duration = Duration::from_secs(90);
+
+/// Bytes of answers of `git` that are kept for those who ask the same.
+pub(crate) const REMEMBERED: usize = 64 << 20;

@@ -7,8 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha1::{Digest, Sha1};
+
 use crate::{
     Credentials,
+    answers::Holding,
     object::{InvalidOid, Kind, Objects, Oid},
     tree, upload_pack,
 };
@@ -40,10 +43,8 @@ pub(crate) struct Repository {
     refs: BTreeMap<String, Target>,
     parents: BTreeMap<Oid, Option<Oid>>,
     made: u64,
-    /// How often a ref moved.
-    pub(crate) moves: u64,
-    /// What `upload-pack` says of the refs, by protocol: asked again only after a ref moved.
-    pub(crate) advertisements: BTreeMap<Option<String>, Vec<u8>>,
+    /// Changes with every ref that moves and every commit that is made.
+    pub(crate) holding: Holding,
     pub(crate) credentials: Option<Credentials>,
 }
 
@@ -59,8 +60,7 @@ impl Repository {
             refs: BTreeMap::new(),
             parents: BTreeMap::new(),
             made: 0,
-            moves: 0,
-            advertisements: BTreeMap::new(),
+            holding: Holding::default(),
             credentials: None,
         })
     }
@@ -153,8 +153,6 @@ impl Repository {
 
     /// All names live in one file: loose ones would leave directories behind that block other names.
     fn write_refs(&mut self) -> io::Result<()> {
-        self.moves += 1;
-        self.advertisements.clear();
         let mut text = String::from("# pack-refs with: peeled fully-peeled sorted \n");
         for (name, target) in &self.refs {
             let _ = writeln!(text, "{} {name}", target.oid);
@@ -162,6 +160,11 @@ impl Repository {
                 let _ = writeln!(text, "^{peeled}");
             }
         }
+        let mut hasher = Sha1::new_with_prefix(&text);
+        for commit in self.parents.keys() {
+            hasher.update(commit.to_string());
+        }
+        self.holding = hasher.finalize().into();
         fs::write(self.path.join("packed-refs"), text)
     }
 

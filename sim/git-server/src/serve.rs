@@ -16,6 +16,7 @@ use http::{
 
 use crate::{
     Credentials, GitServer,
+    answers::{self, Question},
     limits::MAX_REQUEST,
     upload_pack::{self, Ask, Program},
 };
@@ -85,7 +86,7 @@ impl GitServer {
         match endpoint {
             Endpoint::Refused => plain(StatusCode::FORBIDDEN, "Service not enabled"),
             Endpoint::InfoRefs => {
-                let output = self.advertised(repo, &path, protocol);
+                let output = self.uploaded(repo, &path, None, protocol);
                 respond(ADVERTISEMENT, output, |refs| {
                     self.note_served(repo);
                     advertisement(Program::UploadPack, refs, protocol)
@@ -96,13 +97,7 @@ impl GitServer {
             }
             Endpoint::UploadPack => match request_body(request) {
                 Ok(body) => {
-                    let output = upload_pack::run(
-                        Program::UploadPack,
-                        self.home(),
-                        &path,
-                        &Ask::Rpc(&body),
-                        protocol,
-                    );
+                    let output = self.uploaded(repo, &path, Some(&body), protocol);
                     respond(RESULT, output, |pack| pack)
                 }
                 Err(error) => plain(StatusCode::BAD_REQUEST, &error.to_string()),
@@ -112,26 +107,31 @@ impl GitServer {
 }
 
 impl GitServer {
-    fn advertised(&self, repo: &str, path: &Path, protocol: Option<&str>) -> io::Result<Vec<u8>> {
-        let key = protocol.map(str::to_owned);
-        let moves = self.with(repo, |it| (it.moves, it.advertisements.get(&key).cloned()));
-        if let Some((_, Some(known))) = moves {
+    /// What `git upload-pack` answers, run only if nobody asked the same before.
+    fn uploaded(
+        &self,
+        repo: &str,
+        path: &Path,
+        body: Option<&[u8]>,
+        protocol: Option<&str>,
+    ) -> io::Result<Vec<u8>> {
+        let holding = || self.with(repo, |it| it.holding);
+        let before = holding();
+        let question = Question {
+            holding: before.unwrap_or_default(),
+            protocol: protocol.map(str::to_owned),
+            body: body.map(<[u8]>::to_vec),
+        };
+        if let Some(known) = answers::known(&question) {
             return Ok(known);
         }
-        let refs = upload_pack::run(
-            Program::UploadPack,
-            self.home(),
-            path,
-            &Ask::Advertisement,
-            protocol,
-        )?;
-        self.with(repo, |it| {
-            // Somebody may have pushed meanwhile.
-            if moves.is_some_and(|(moves, _)| moves == it.moves) {
-                it.advertisements.insert(key, refs.clone());
-            }
-        });
-        Ok(refs)
+        let ask = body.map_or(Ask::Advertisement, Ask::Rpc);
+        let answer = upload_pack::run(Program::UploadPack, self.home(), path, &ask, protocol)?;
+        // Somebody may have pushed meanwhile.
+        if before.is_some() && holding() == before {
+            answers::remember(question, &answer);
+        }
+        Ok(answer)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::{
     io::{self, Seek, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::LazyLock,
 };
 
 /// What the client asks of the program.
@@ -94,10 +95,19 @@ pub(crate) fn ask(home: &Path, repository: &Path, args: &[&str]) -> io::Result<S
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Where `git` is: a program that is named by its path is started without a copy of this process.
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join("git"))
+        .find(|program| program.is_file())
+        .unwrap_or_else(|| PathBuf::from("git"))
+});
+
 /// `git` in an environment that nothing of the user's reaches.
 #[expect(clippy::disallowed_methods, reason = "the one program this crate is built on")]
 fn command(home: &Path) -> Command {
-    let mut command = Command::new("git");
+    let mut command = Command::new(&*PROGRAM);
     command.env_clear();
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);

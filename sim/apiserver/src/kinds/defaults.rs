@@ -58,7 +58,9 @@ fn walk(index: usize, object: &mut Value) {
         let Some(value) = map.get_mut(member.name) else {
             continue;
         };
-        if member.ty.plain() == &Ty::Map(Box::new(Ty::Quantity)) && shape.name.starts_with("core/") {
+        if matches!(member.ty.plain(), Ty::Map(amount) if **amount == Ty::Quantity)
+            && shape.name.starts_with("core/")
+        {
             round_up(value);
         }
         descend(&member.ty, value);

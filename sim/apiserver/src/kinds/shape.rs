@@ -67,6 +67,14 @@ pub(super) struct Shape {
     /// Such as `core/v1.PodSpec`.
     pub(super) name: &'static str,
     pub(super) members: Vec<Member>,
+    /// The members' names, sorted.
+    names: Vec<&'static str>,
+}
+
+impl Shape {
+    fn has(&self, name: &str) -> bool {
+        self.names.binary_search(&name).is_ok()
+    }
 }
 
 static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| parse::shapes(include_str!("shapes.txt")));

@@ -19,6 +19,7 @@ pub(super) fn shapes(text: &'static str) -> Vec<Shape> {
         .map(|name| Shape {
             name,
             members: Vec::new(),
+            names: Vec::new(),
         })
         .collect();
     let mut current = 0;
@@ -28,6 +29,10 @@ pub(super) fn shapes(text: &'static str) -> Vec<Shape> {
         } else if let Some(i) = index.get(line) {
             current = *i;
         }
+    }
+    for shape in &mut shapes {
+        shape.names = shape.members.iter().map(|member| member.name).collect();
+        shape.names.sort_unstable();
     }
     shapes
 }

@@ -11,9 +11,9 @@ use crate::kinds::time;
 /// members that are always printed come, quantities and times get their canonical form.
 pub(in crate::kinds) fn settle(index: usize, object: &mut Value) {
     let Value::Object(map) = object else { return };
-    let known = &shape(index).members;
-    map.retain(|name, _| known.iter().any(|m| m.name == name));
-    for member in known {
+    let known = shape(index);
+    map.retain(|name, _| known.has(name));
+    for member in &known.members {
         // QUIRK: `managedFields: []` means a reset and must be told from an absent one.
         if member.name != "managedFields" {
             settle_member(member, map);
@@ -22,28 +22,34 @@ pub(in crate::kinds) fn settle(index: usize, object: &mut Value) {
 }
 
 fn settle_member(member: &Member, map: &mut Map<String, Value>) {
-    if map.get(member.name).is_some_and(Value::is_null) {
+    let always = if member.pointer {
+        !member.omit_empty
+    } else {
+        !member.omit_zero && (!member.omit_empty || is_struct(&member.ty))
+    };
+    let zeroed = match map.get_mut(member.name) {
+        Some(value) if !value.is_null() => {
+            settle_value(&member.ty, value);
+            if member.pointer || always || !is_zero(&member.ty, value) {
+                return;
+            }
+            false
+        }
+        Some(_) => always,
+        None if always => true,
+        None => return,
+    };
+    if !zeroed {
         map.remove(member.name);
-    }
-    if let Some(value) = map.get_mut(member.name) {
-        settle_value(&member.ty, value);
-    }
-    if member.pointer {
-        if !member.omit_empty {
-            map.entry(member.name).or_insert(Value::Null);
-        }
         return;
     }
-    if member.omit_zero || (member.omit_empty && !is_struct(&member.ty)) {
-        if map.get(member.name).is_some_and(|v| is_zero(&member.ty, v)) {
-            map.remove(member.name);
-        }
-        return;
-    }
-    let value = map.entry(member.name).or_insert_with(|| zero(&member.ty));
-    if let Ty::Struct(_) = member.ty.plain() {
-        settle_value(&member.ty, value);
-    }
+    let mut value = if member.pointer {
+        Value::Null
+    } else {
+        zero(&member.ty)
+    };
+    settle_value(&member.ty, &mut value);
+    map.insert(member.name.to_owned(), value);
 }
 
 /// What storing makes of a settled object: an empty list or map that is always printed comes back as null.

@@ -1,5 +1,7 @@
 //! The CustomResourceDefinitions, generated from the types.
 
+use std::sync::LazyLock;
+
 use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
@@ -13,6 +15,11 @@ use crate::{
 
 /// The CRDs of all kinds, ordered by name.
 pub fn crds() -> Vec<Value> {
+    static CRDS: LazyLock<Vec<Value>> = LazyLock::new(make);
+    CRDS.clone()
+}
+
+fn make() -> Vec<Value> {
     vec![
         finish(serde_json::to_value(Bucket::crd()).unwrap_or_default()),
         external(finish(

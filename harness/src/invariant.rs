@@ -97,7 +97,7 @@ impl Invariants {
             self.secrets.check(seen)?;
         }
         self.check_late(session)?;
-        self.secrets.check_logs(&session.cluster.logs())?;
+        self.secrets.check_logs(&session.cluster.log)?;
         let writes = session.cluster.writes(self.writes);
         self.writes += writes.len();
         writes

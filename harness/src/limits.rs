@@ -78,8 +78,17 @@ pub(crate) const CHANGES_MAX: usize = 50_000;
 /// Changes at one instant of virtual time: time stands still for a loop without waits.
 pub(crate) const CHANGES_AT_ONCE_MAX: usize = 5_000;
 
-/// Real time without any sign of life after which the running scenarios are declared stuck.
+/// Real time without any sign of life after which a simulated scenario is ended.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(120);
+
+/// How much later it is given up where it does not hear of its end: its thread computes without a wait.
+pub(crate) const END_WITHIN: Duration = Duration::from_secs(30);
+
+/// How much virtual time passes between two signs of life.
+pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(60);
+
+/// How often the running scenarios are looked at.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// The same where time is real: an `expect` may wait that long without news.
 pub(crate) const REAL_SILENCE_MAX: Duration = Duration::from_secs(45 * 60);
@@ -93,7 +102,7 @@ pub(crate) const CONTEXT_LINES: usize = 12;
 /// Log lines shown with a failure.
 pub(crate) const LOG_LINES: usize = 12;
 
-/// Bytes of logs that are searched where pods are processes or containers.
+/// Bytes of logs that are kept and searched.
 pub(crate) const LOG_BYTES_MAX: usize = 64 << 20;
 
 /// Secret values shorter than this are not searched for: `true` or `admin` would be found everywhere.

@@ -6,6 +6,7 @@ mod faulted;
 mod live;
 mod outcome;
 mod pool;
+mod pulse;
 mod storm;
 mod trace;
 
@@ -19,15 +20,18 @@ use std::{
 use edges::{Clock, Seed};
 use jiff::Timestamp;
 use serde_saphyr::Spanned;
+use tokio::task::JoinSet;
 
 pub(crate) use faulted::References;
 pub(crate) use live::Cancelled;
 pub use pool::{Interrupt, run};
+use pulse::Pulse;
 
 use crate::{
     event::{Event, Outcome},
     invariant::{self, Invariants},
     journal::Journal,
+    limits,
     scenario::{Roots, Source, Step},
     session::Session,
     site::Site,
@@ -83,7 +87,7 @@ impl Options {
             jobs: 1,
             fail_fast: false,
             site: Site::Sim,
-            max_hold: crate::limits::MAX_HOLD,
+            max_hold: limits::MAX_HOLD,
             lacking: Vec::new(),
             faults: Vec::new(),
         }
@@ -108,8 +112,13 @@ struct Course {
 
 /// Runs one scenario on a cluster of its own and says what came of it.
 pub fn judge(source: &Source, options: &Options, emit: &mut dyn FnMut(Event)) -> Outcome {
+    judge_watched(source, options, &Pulse::default(), emit)
+}
+
+/// The same, with somebody watching over it.
+fn judge_watched(source: &Source, options: &Options, pulse: &Pulse, emit: &mut dyn FnMut(Event)) -> Outcome {
     judged(source, options, None, emit, |emit| {
-        play(source, Seed(options.seed), async |started| {
+        play(source, Seed(options.seed), pulse, async |started| {
             follow(source, options, started, emit).await
         })
     })
@@ -128,15 +137,15 @@ pub(crate) fn judge_live(
 }
 
 /// Runs one scenario under the faults that `seed` draws.
-pub(crate) fn judge_faulted(
+fn judge_faulted(
     source: &Source,
     options: &Options,
     seed: u64,
-    references: &References,
+    (references, pulse): (&References, &Pulse),
     emit: &mut dyn FnMut(Event),
 ) -> Outcome {
     judged(source, options, Some(seed), emit, |emit| {
-        faulted::play_faulted(source, options, seed, references, emit)
+        faulted::play_faulted(source, options, seed, (references, pulse), emit)
     })
 }
 
@@ -170,15 +179,15 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Course {
     Course::missed(Miss::broken("harness.panic", message))
 }
 
-/// Runs `course` on a simulated cluster of its own.
-fn play(source: &Source, seed: Seed, course: impl AsyncFnOnce(Started) -> Course) -> Course {
+/// Runs `course` on a simulated cluster of its own, which is gone afterwards, even if the pulse ended it.
+fn play(source: &Source, seed: Seed, pulse: &Pulse, course: impl AsyncFnOnce(Started) -> Course) -> Course {
     let logs = Logs::default();
     let _collecting = logs.collect();
     let runtime = match target::sim::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return Course::missed(Miss::broken("target.start", format!("no runtime: {error}"))),
     };
-    runtime.block_on(async {
+    let whole = async {
         let seed = seed.derive(&source.name);
         match target::sim::start(seed, source.needs_openshift(), logs.clone()).await {
             Ok(started) => course(started).await,
@@ -187,7 +196,33 @@ fn play(source: &Source, seed: Seed, course: impl AsyncFnOnce(Started) -> Course
                 ..Course::missed(miss)
             },
         }
+    };
+    runtime.block_on(async {
+        let mut beating = JoinSet::new();
+        beating.spawn(pulse.clone().follow_time());
+        tokio::select! {
+            biased;
+            course = whole => course,
+            () = pulse.ended() => Course {
+                log: last_lines(&logs),
+                ..Course::missed(silent(limits::SILENCE_MAX))
+            },
+        }
     })
+}
+
+/// The verdict on a run that does not move any more.
+fn silent(silence: Duration) -> Miss {
+    let message = format!(
+        "no sign of life for {}: something runs in a circle",
+        stdx::duration::format(silence)
+    );
+    Miss::broken("limit.silence", message)
+}
+
+fn last_lines(logs: &Logs) -> Vec<String> {
+    let mut lines = logs.lines();
+    lines.split_off(lines.len().saturating_sub(limits::LOG_LINES))
 }
 
 /// A session on a cluster that has become ready, with the repositories that are given.
@@ -297,8 +332,7 @@ impl Course {
     fn closed(mut self, session: Session, begin: Timestamp) -> Self {
         if self.miss.is_some() {
             self.context.extend(context::recent(&session));
-            let log = session.cluster.logs();
-            self.log = log[log.len().saturating_sub(crate::limits::LOG_LINES)..].to_vec();
+            self.log = last_lines(&session.cluster.log);
         }
         self.cluster_seconds = session.clock().since(begin).as_secs_f64();
         self.notes = session.notes.into_iter().collect();

@@ -179,6 +179,9 @@ pub struct State {
     pub event: Option<EventMatch>,
 }
 
+/// Members that count what happened.
+const RECORDS: [&str; 2] = ["status.history", "spec.leaseTransitions"];
+
 impl State {
     /// What is said without events and histories: they count what happened on the way, and on the way more may happen
     /// than a scenario knows of.
@@ -190,8 +193,14 @@ impl State {
         self.event = None;
         self.cel = self
             .cel
-            .filter(|expression| !expression.contains("status.history"));
+            .filter(|expression| !RECORDS.iter().any(|record| expression.contains(record)));
         self
+    }
+
+    /// Whether this is how an object looks while it is worked on, and not for longer.
+    pub(crate) fn is_in_passing(&self) -> bool {
+        let ready = self.conditions.get("Ready");
+        ready.is_some_and(|ready| ready.status.as_deref() == Some("Unknown"))
     }
 
     /// What is said without histories.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{journal::Seen, limits, verdict::Miss};
+use crate::{journal::Seen, limits, target::Logs, verdict::Miss};
 
 /// The values of every Secret seen so far.
 #[derive(Default)]
@@ -54,10 +54,8 @@ impl Known {
     }
 
     /// Searches the log lines that are new since the last call.
-    pub(super) fn check_logs(&mut self, lines: &[String]) -> Result<(), Miss> {
-        let begin = self.log_position.min(lines.len());
-        self.log_position = lines.len();
-        lines[begin..]
+    pub(super) fn check_logs(&mut self, logs: &Logs) -> Result<(), Miss> {
+        logs.lines_from(&mut self.log_position)
             .iter()
             .try_for_each(|line| self.search(line, || "the log".to_owned()))
     }

@@ -11,10 +11,12 @@ use std::{
 };
 
 use edges::Seed;
+use manifest::object;
+use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use super::{
-    Course, Options, deeds::Deeds, end, in_session, outcome, play, prepare, storm::Storm, undisturbed,
+    Course, Options, Pulse, deeds::Deeds, end, in_session, outcome, play, prepare, storm::Storm, undisturbed,
 };
 use crate::{
     event::Event,
@@ -29,23 +31,37 @@ use crate::{
 
 /// What undisturbed runs came to, each run once.
 #[derive(Clone, Default)]
-pub(crate) struct References(Arc<Mutex<BTreeMap<String, Reference>>>);
+pub(crate) struct References(Arc<Mutex<BTreeMap<String, Arc<Reference>>>>);
 
 /// What one undisturbed run came to, as soon as it is known.
-type Reference = Arc<OnceLock<Result<Deeds, Miss>>>;
+#[derive(Default)]
+struct Reference {
+    known: OnceLock<Result<Deeds, Miss>>,
+    /// Held by whoever finds it out.
+    making: Mutex<()>,
+}
 
 impl References {
-    fn of(&self, source: &Source, options: &Options) -> Result<Deeds, Miss> {
+    fn of(&self, source: &Source, options: &Options, pulse: &Pulse) -> Result<Deeds, Miss> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let cell = Arc::clone(all.entry(source.name.clone()).or_default());
+        let reference = Arc::clone(all.entry(source.name.clone()).or_default());
         drop(all);
-        cell.get_or_init(|| reference(source, options)).clone()
+        // Whoever finds it out is watched, so that waiting for it has an end.
+        pulse.rest();
+        let making = reference.making.lock().unwrap_or_else(PoisonError::into_inner);
+        pulse.wake();
+        let deeds = reference
+            .known
+            .get_or_init(|| undisturbed_deeds(source, options, pulse))
+            .clone();
+        drop(making);
+        deeds
     }
 }
 
-fn reference(source: &Source, options: &Options) -> Result<Deeds, Miss> {
+fn undisturbed_deeds(source: &Source, options: &Options, pulse: &Pulse) -> Result<Deeds, Miss> {
     let mut deeds = Deeds::default();
-    let course = play(source, Seed(options.seed), async |started| {
+    let course = play(source, Seed(options.seed), pulse, async |started| {
         let mut session = match prepare(source, options, started).await {
             Ok(session) => session,
             Err(course) => return course,
@@ -65,10 +81,10 @@ pub(super) fn play_faulted(
     source: &Source,
     options: &Options,
     seed: u64,
-    references: &References,
+    (references, pulse): (&References, &Pulse),
     emit: &mut dyn FnMut(Event),
 ) -> Course {
-    let expected = match references.of(source, options) {
+    let expected = match references.of(source, options, pulse) {
         Ok(expected) => expected,
         Err(miss) => {
             let message = format!("it does not even pass undisturbed: {}", miss.message);
@@ -76,7 +92,7 @@ pub(super) fn play_faulted(
         }
     };
     let of_world = Seed(options.seed).derive("faults").derive(&seed.to_string());
-    play(source, of_world, async |started| {
+    play(source, of_world, pulse, async |started| {
         follow(source, options, seed, &expected, started, emit).await
     })
 }
@@ -155,7 +171,7 @@ impl Faulted<'_> {
                 self.storm.rise(index + 1);
                 self.drive(&step.value, session).await
             } else {
-                converge(&step.value, session).await
+                converge(&steps[index..], session).await
             };
             self.judge(result, session).map_err(|miss| (miss, index))?;
             *held = index + 1;
@@ -221,9 +237,45 @@ async fn seen(
     session.wait(&state, fresh, limit).await.map(|_| ())
 }
 
-/// A step after everything was healed: it must come true.
-async fn converge(step: &Step, session: &mut Session) -> Result<(), Miss> {
-    let (state, fresh) = match step {
+/// Whether later steps expect something else of the same object.
+fn is_superseded(state: &State, later: &[Spanned<Step>]) -> bool {
+    later
+        .iter()
+        .any(|step| matches!(&step.value, Step::Expect(expect) if expect.state().object == state.object))
+}
+
+/// Waits until no object is worked on or retried any more. What fails for good is retried for ever: then it is waited
+/// for as long as recovery may take.
+async fn recover(session: &mut Session) -> Result<(), Miss> {
+    let deadline = session.after(limits::CONVERGE_WITHIN);
+    session.journal.catch_up()?;
+    while session
+        .journal
+        .objects()
+        .values()
+        .any(|object| is_worked_on(object))
+    {
+        if !session.journal.next(deadline).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn is_worked_on(object: &Value) -> bool {
+    object::condition(object, "Reconciling")
+        .is_some_and(|condition| condition.get("status").and_then(Value::as_str) == Some("True"))
+}
+
+/// The first of these steps after everything was healed: it must come true, unless the others say that it is not what
+/// the scenario ends with.
+async fn converge(steps: &[Spanned<Step>], session: &mut Session) -> Result<(), Miss> {
+    let Some((step, rest)) = steps.split_first() else {
+        return Ok(());
+    };
+    let (state, fresh) = match &step.value {
+        // It was so while the faults were waited for, or was skipped because of them; it does not come back.
+        Step::Expect(expect) if expect.state().is_in_passing() => return Ok(()),
         Step::Expect(expect) => (expect.state(), expect.fresh),
         Step::Never(never) => match &never.until {
             Some(until) => (until.clone(), true),
@@ -231,9 +283,19 @@ async fn converge(step: &Step, session: &mut Session) -> Result<(), Miss> {
         },
         // Whole objects hold such records too; what a cluster holds is compared in the end.
         Step::Snapshot(_) => return Ok(()),
+        // It was so for a time that began with the last action, and passed with the faults.
+        Step::Hold(hold)
+            if hold
+                .state
+                .as_ref()
+                .is_some_and(|state| is_superseded(state, rest)) =>
+        {
+            return Ok(());
+        }
         Step::Hold(_) => {
+            recover(session).await?;
             invariant::calm(session).await?;
-            return step::run(step, session).await;
+            return step::run(&step.value, session).await;
         }
         other => return step::run(other, session).await,
     };
@@ -243,4 +305,22 @@ async fn converge(step: &Step, session: &mut Session) -> Result<(), Miss> {
     };
     let message = format!("{} did not recover from the faults", state.object);
     Err(Miss::failed("faults.diverged", message).with(differences.iter().map(ToString::to_string)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_retried_has_not_recovered() {
+        let with = |conditions: Value| json!({"status": {"conditions": conditions}});
+        assert!(is_worked_on(&with(json!([
+            {"type": "Reconciling", "status": "True", "reason": "ProgressingWithRetry"},
+            {"type": "Ready", "status": "False", "reason": "GitOperationFailed"},
+        ]))));
+        assert!(!is_worked_on(&with(json!([{"type": "Ready", "status": "True"}]))));
+        assert!(!is_worked_on(&json!({})));
+    }
 }

@@ -184,6 +184,69 @@ fn the_same_seed_gives_the_same_trace() {
     assert_ne!(first, trace(8));
 }
 
+#[test]
+fn faults_may_swallow_what_is_only_seen_in_passing() {
+    let roots = roots();
+    for name in [
+        "kustomize/trigger/stages-of-a-pass",
+        "runtime/election/one-leader",
+    ] {
+        let source = Catalogue::read_one(&roots, name).unwrap().unwrap();
+        let options = Options::new(roots.clone(), 1);
+        let watch = (&super::References::default(), &super::Pulse::default());
+        let outcome = super::judge_faulted(&source, &options, 1, watch, &mut |_| {});
+        assert_eq!(outcome.verdict, Verdict::Passed, "{}", explain(&outcome));
+    }
+}
+
+/// What a component does that never waits: other tasks get their turns, time stands still.
+async fn run_in_a_circle(pulse: super::Pulse, held: Arc<()>) {
+    for turn in 0_u64.. {
+        tokio::task::yield_now().await;
+        if turn == 1_000 {
+            let pulse = pulse.clone();
+            std::thread::spawn(move || pulse.end());
+        }
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+}
+
+#[test]
+fn a_circle_can_be_ended_and_leaves_nothing_behind() {
+    let source = parse(
+        "t.yaml".to_owned(),
+        "t".to_owned(),
+        "title: T\nrequirements: []\nfeatures: []\nsteps: [{ advance: 1m }]\n".to_owned(),
+    )
+    .unwrap();
+    let pulse = super::Pulse::default();
+    let held = Arc::new(());
+    let left = Arc::downgrade(&held);
+    let course = super::play(&source, Seed(1), &pulse, async |_started| {
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(run_in_a_circle(pulse.clone(), held));
+        tasks.join_next().await;
+        super::Course::default()
+    });
+    assert_eq!(course.miss.unwrap().0.code, "limit.silence");
+    assert!(left.upgrade().is_none());
+}
+
+#[test]
+fn passing_time_is_a_sign_of_life() {
+    let source = parse(
+        "t.yaml".to_owned(),
+        "t".to_owned(),
+        "title: T\nrequirements: []\nfeatures: []\nsteps: [{ advance: 1h }]\n".to_owned(),
+    )
+    .unwrap();
+    let pulse = super::Pulse::default();
+    let options = Options::new(roots(), 1);
+    let outcome = super::judge_watched(&source, &options, &pulse, &mut |_| {});
+    assert_eq!(outcome.verdict, Verdict::Passed, "{}", explain(&outcome));
+    assert!(pulse.beats() >= 60, "{}", pulse.beats());
+}
+
 /// A world in real time whose components run in this process: a unit test has no programs beside it.
 fn world_in_this_process() -> world::Real {
     let later: Arc<OnceLock<Launcher>> = Arc::default();

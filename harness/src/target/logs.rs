@@ -20,6 +20,16 @@ struct State {
     missed: Option<String>,
 }
 
+impl State {
+    fn append(&mut self, bytes: &[u8]) {
+        if self.bytes.len() < limits::LOG_BYTES_MAX {
+            self.bytes.extend_from_slice(bytes);
+        } else {
+            self.missed.get_or_insert_with(|| "there was too much".to_owned());
+        }
+    }
+}
+
 impl Logs {
     /// Collects what this thread logs until the guard is dropped. Lines carry no time: the wall clock means nothing in
     /// a simulated cluster, and traces must not differ.
@@ -40,14 +50,8 @@ impl Logs {
     /// Adds a line.
     pub(crate) fn add(&self, line: &str) {
         let mut state = self.state();
-        if state.bytes.len() < limits::LOG_BYTES_MAX {
-            state.bytes.extend_from_slice(line.as_bytes());
-            state.bytes.push(b'\n');
-        } else {
-            state
-                .missed
-                .get_or_insert_with(|| "there was too much".to_owned());
-        }
+        state.append(line.as_bytes());
+        state.append(b"\n");
     }
 
     /// Says that a log could not be read.
@@ -62,7 +66,19 @@ impl Logs {
 
     /// The lines so far.
     pub(crate) fn lines(&self) -> Vec<String> {
-        String::from_utf8_lossy(&self.state().bytes)
+        self.lines_from(&mut 0)
+    }
+
+    /// The whole lines from a position on, which moves behind them.
+    pub(crate) fn lines_from(&self, position: &mut usize) -> Vec<String> {
+        let state = self.state();
+        let rest = state.bytes.get(*position..).unwrap_or_default();
+        let end = rest
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |last| last + 1);
+        *position += end;
+        String::from_utf8_lossy(&rest[..end])
             .lines()
             .map(str::to_owned)
             .collect()
@@ -71,7 +87,7 @@ impl Logs {
 
 impl io::Write for Logs {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.state().bytes.extend_from_slice(bytes);
+        self.state().append(bytes);
         Ok(bytes.len())
     }
 
@@ -85,5 +101,36 @@ impl MakeWriter<'_> for Logs {
 
     fn make_writer(&self) -> Self {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_read_once_and_only_when_they_are_whole() {
+        let mut logs = Logs::default();
+        let mut position = 0;
+        logs.add("a");
+        logs.write_all(b"b\nc").unwrap();
+        assert_eq!(logs.lines_from(&mut position), ["a", "b"]);
+        logs.add("d");
+        assert_eq!(logs.lines_from(&mut position), ["cd"]);
+        assert_eq!(logs.lines_from(&mut position), [""; 0]);
+        assert_eq!(logs.lines(), ["a", "b", "cd"]);
+    }
+
+    #[test]
+    fn what_is_logged_without_end_is_not_kept_without_end() {
+        let mut logs = Logs::default();
+        let block = vec![b'x'; limits::LOG_BYTES_MAX / 2];
+        for _ in 0..3 {
+            logs.write_all(&block).unwrap();
+        }
+        assert_eq!(logs.state().bytes.len(), limits::LOG_BYTES_MAX);
+        assert!(logs.missed().is_some());
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     bucket::Bucket,
     external::ExternalArtifact,
     helm::{HelmChart, HelmRepository},
+    helm_release::HelmRelease,
     oci::OciRepository,
 };
 
@@ -27,6 +28,7 @@ fn make() -> Vec<Value> {
         )),
         finish(serde_json::to_value(GitRepository::crd()).unwrap_or_default()),
         finish(serde_json::to_value(HelmChart::crd()).unwrap_or_default()),
+        finish(serde_json::to_value(HelmRelease::crd()).unwrap_or_default()),
         finish(serde_json::to_value(HelmRepository::crd()).unwrap_or_default()),
         finish(serde_json::to_value(Kustomization::crd()).unwrap_or_default()),
         finish(serde_json::to_value(OciRepository::crd()).unwrap_or_default()),

@@ -7,6 +7,7 @@ pub mod bucket;
 mod crd;
 pub mod external;
 pub mod helm;
+pub mod helm_release;
 pub mod kustomization;
 pub mod meta;
 pub mod oci;
@@ -17,6 +18,7 @@ pub use self::helm::{HelmChart, HelmChartStatus, HelmRepository, HelmRepositoryS
 pub use bucket::{Bucket, BucketStatus};
 pub use crd::crds;
 pub use external::ExternalArtifact;
+pub use helm_release::{HelmRelease, HelmReleaseStatus};
 pub use kustomization::{Kustomization, KustomizationSpec, KustomizationStatus};
 pub use meta::{Artifact, Condition, ConditionStatus, Time};
 pub use oci::{OciRepository, OciRepositoryStatus};

@@ -10,6 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub const FINALIZER: &str = "finalizers.fluxcd.io";
 /// Annotation: a new value asks for a reconciliation now.
 pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+/// Annotation: with the value of [`REQUESTED_AT`], asks for an installation or upgrade even if nothing changed.
+pub const FORCE_AT: &str = "reconcile.fluxcd.io/forceAt";
+/// Annotation: with the value of [`REQUESTED_AT`], asks to forget failures.
+pub const RESET_AT: &str = "reconcile.fluxcd.io/resetAt";
 /// Label of ConfigMaps and Secrets whose changes wake the objects that refer to them.
 pub const WATCH_LABEL: &str = "reconcile.fluxcd.io/watch";
 /// Label of applied objects: the name of the Kustomization that applied them.
@@ -37,6 +41,14 @@ pub const READY: &str = "Ready";
 pub const RECONCILING: &str = "Reconciling";
 /// Condition type: nothing more happens until the user changes something.
 pub const STALLED: &str = "Stalled";
+/// Condition type: the release is as wanted.
+pub const RELEASED: &str = "Released";
+/// Condition type: a failed release was remediated.
+pub const REMEDIATED: &str = "Remediated";
+/// Condition type: the tests of the release passed.
+pub const TEST_SUCCESS: &str = "TestSuccess";
+/// Condition type: live objects differ from the release.
+pub const DRIFTED: &str = "Drifted";
 /// Condition type: the applied objects pass their health checks.
 pub const HEALTHY: &str = "Healthy";
 /// Condition type: the artifact in storage is that of the present spec and revision.

@@ -49,6 +49,37 @@ reasons! {
     HEALTH_CHECK_FAILED = "HealthCheckFailed";
     HEALTH_CHECK_CANCELED = "HealthCheckCanceled";
 
+    // HelmRelease.
+    INSTALL_SUCCEEDED = "InstallSucceeded";
+    INSTALL_FAILED = "InstallFailed";
+    UPGRADE_SUCCEEDED = "UpgradeSucceeded";
+    UPGRADE_FAILED = "UpgradeFailed";
+    TEST_SUCCEEDED = "TestSucceeded";
+    TEST_FAILED = "TestFailed";
+    AWAITING_TESTS = "AwaitingTests";
+    ROLLBACK_SUCCEEDED = "RollbackSucceeded";
+    ROLLBACK_FAILED = "RollbackFailed";
+    UNINSTALL_SUCCEEDED = "UninstallSucceeded";
+    UNINSTALL_FAILED = "UninstallFailed";
+    PENDING_RELEASE = "PendingRelease";
+    DRIFT_DETECTED = "DriftDetected";
+    NO_DRIFT_DETECTED = "NoDriftDetected";
+    DRIFT_CORRECTED = "DriftCorrected";
+    DRIFT_CORRECTION_FAILED = "DriftCorrectionFailed";
+    RETRIES_EXCEEDED = "RetriesExceeded";
+    MISSING_ROLLBACK_TARGET = "MissingRollbackTarget";
+    SOURCE_NOT_READY = "SourceNotReady";
+    VALUES_ERROR = "ValuesError";
+    CHART_MUTATE_ERROR = "ChartMutateError";
+    REST_CLIENT_ERROR = "RESTClientError";
+    STATE_ERROR = "StateError";
+    RECONCILE_ERROR = "ReconcileError";
+    HELM_CHART_CREATED = "HelmChartCreated";
+    HELM_CHART_CONFIGURED = "HelmChartConfigured";
+    HELM_CHART_DELETED = "HelmChartDeleted";
+    HELM_CHART_IN_SYNC = "HelmChartInSync";
+    HELM_CHART_SYNC_ERROR = "HelmChartSyncErr";
+
     // Sources.
     URL_INVALID = "URLInvalid";
     AUTHENTICATION_FAILED = "AuthenticationFailed";

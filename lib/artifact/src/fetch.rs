@@ -1,7 +1,7 @@
 //! The consumer's side: download, verify, unpack.
 
 use std::{
-    io::{self, Seek, Write},
+    io::{self, Read, Seek, Write},
     path::Path,
     time::Duration,
 };
@@ -11,7 +11,7 @@ use edges::{Blocking, Clock, DataDir, Edges, HttpClient, HttpError};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 
-use crate::{Digest, InvalidDigest, Limits, UntarError, untar};
+use crate::{Digest, InvalidDigest, Limits, UntarError, limits::MAX_FILE, untar};
 
 /// Waits between tries: doubled from the first to the second of these.
 const WAITS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
@@ -108,6 +108,23 @@ impl Fetcher {
             .run(move |_| untar(archive, &directory, limits))
             .await?;
         Ok(())
+    }
+
+    /// Downloads an artifact that is one file, such as a chart, and checks its digest.
+    ///
+    /// # Errors
+    /// [`FetchError::NotFound`] when the server has no such file; otherwise what went wrong.
+    pub async fn fetch_file(&self, url: &str, digest: &str) -> Result<Vec<u8>, FetchError> {
+        let digest: Digest = digest.parse()?;
+        let mut file = self.download(url, &digest).await?;
+        let mut bytes = Vec::new();
+        let read = (&mut file).take(MAX_FILE + 1).read_to_end(&mut bytes);
+        read.map_err(FetchError::Disk)?;
+        if bytes.len() as u64 > MAX_FILE {
+            let (what, limit) = ("size", MAX_FILE);
+            return Err(UntarError::TooLarge { what, limit }.into());
+        }
+        Ok(bytes)
     }
 
     async fn download(&self, url: &str, digest: &Digest) -> Result<std::fs::File, FetchError> {

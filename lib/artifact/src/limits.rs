@@ -27,3 +27,6 @@ pub(crate) const MAX_IGNORE_FILE: u64 = 1 << 20;
 
 /// How many files of one object the garbage collection looks at in a pass.
 pub(crate) const MAX_COLLECTED: usize = 1000;
+
+/// The largest artifact that is one file and read into memory, in bytes: far beyond any chart.
+pub(crate) const MAX_FILE: u64 = 128 << 20;

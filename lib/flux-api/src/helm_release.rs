@@ -12,6 +12,7 @@ use serde_json::Value;
 use stdx::duration::GoDuration;
 
 pub use self::{
+    defaults::Remediation,
     status::{HelmReleaseStatus, HelmSnapshot, ReleaseAction, TestHookStatus},
     types::*,
     words::*,

@@ -144,6 +144,14 @@ impl Progress {
     /// A silent failure with back-off when the status cannot be written.
     pub async fn report<S: Serialize>(&self, status: &S, message: impl AsRef<str>) -> Result<(), Failure> {
         self.reconciling(message);
+        self.save(status).await
+    }
+
+    /// Writes everything so far, whatever is under way.
+    ///
+    /// # Errors
+    /// A silent failure with back-off when the status cannot be written.
+    pub async fn save<S: Serialize>(&self, status: &S) -> Result<(), Failure> {
         self.write(status).await.map_err(|error| {
             let text = format!("failed to update status: {}", api::explain(&error));
             Failure::retry(reason::FAILED, text).silent().with_backoff()

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Announce, Conditions, Disposition, Done, EventType, Failure, Metrics, Next, Progress, Reconciler,
-    Recorder, RetryPolicy, api, progress::Called,
+    Recorder, RetryPolicy, api, progress::Called, verdict::UnderWay,
 };
 
 /// What passes of one controller share.
@@ -235,22 +235,24 @@ pub(crate) fn judge(
         Err(failure) => {
             let message = failure.message();
             conditions.set(READY, ConditionStatus::False, failure.reason(), &message);
+            if failure.observes() {
+                *observed = Some(generation);
+            }
             if failure.disposition() == Disposition::Stalled {
-                conditions.stalled(failure.reason(), &message);
-                if !failure.is_unobserved() {
-                    *observed = Some(generation);
-                }
+                let (reason, message) = failure.stall();
+                conditions.stalled(reason, &message);
                 return;
             }
             conditions.remove(STALLED);
-            // What was under way is what is tried again; it keeps its last message.
-            if let Some(under_way) = conditions.get(RECONCILING).cloned() {
-                conditions.set(
-                    RECONCILING,
-                    ConditionStatus::True,
-                    reason::PROGRESSING_WITH_RETRY,
-                    &under_way.message,
-                );
+            match failure.under_way() {
+                UnderWay::Now(text) => conditions.reconciling(reason::PROGRESSING_WITH_RETRY, text),
+                UnderWay::Over => conditions.remove(RECONCILING),
+                // It keeps its last message.
+                UnderWay::Kept => {
+                    if let Some(under_way) = conditions.get(RECONCILING).cloned() {
+                        conditions.reconciling(reason::PROGRESSING_WITH_RETRY, &under_way.message);
+                    }
+                }
             }
         }
     }

@@ -40,6 +40,20 @@ struct Inner {
     announce: Announce,
     backoff: bool,
     unobserved: bool,
+    observed: bool,
+    stalled_as: Option<(Reason, String)>,
+    under_way: UnderWay,
+}
+
+/// What becomes of Reconciling after a failure that is not final.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum UnderWay {
+    /// What was under way is what is tried again.
+    Kept,
+    /// This is what is tried again.
+    Now(String),
+    /// Nothing is.
+    Over,
 }
 
 impl Failure {
@@ -56,6 +70,9 @@ impl Failure {
             announce: Announce::Default,
             backoff: false,
             unobserved: false,
+            observed: false,
+            stalled_as: None,
+            under_way: UnderWay::Kept,
         }))
     }
 
@@ -106,6 +123,34 @@ impl Failure {
         self
     }
 
+    /// Not final, yet `observedGeneration` advances.
+    #[must_use]
+    pub fn observed(mut self) -> Self {
+        self.0.observed = true;
+        self
+    }
+
+    /// Stalled says this, where Ready says what the failure says.
+    #[must_use]
+    pub fn stalled_as(mut self, reason: Reason, message: impl Into<String>) -> Self {
+        self.0.stalled_as = Some((reason, message.into()));
+        self
+    }
+
+    /// Reconciling says this of the next try.
+    #[must_use]
+    pub fn retrying(mut self, message: impl Into<String>) -> Self {
+        self.0.under_way = UnderWay::Now(message.into());
+        self
+    }
+
+    /// Nothing is under way until the next pass.
+    #[must_use]
+    pub fn at_rest(mut self) -> Self {
+        self.0.under_way = UnderWay::Over;
+        self
+    }
+
     /// What it means for the next pass.
     pub fn disposition(&self) -> Disposition {
         self.0.disposition
@@ -129,8 +174,22 @@ impl Failure {
         self.0.backoff
     }
 
-    pub(crate) fn is_unobserved(&self) -> bool {
-        self.0.unobserved
+    /// Whether the generation counts as observed.
+    pub(crate) fn observes(&self) -> bool {
+        match self.0.disposition {
+            Disposition::Stalled => !self.0.unobserved,
+            Disposition::Waiting(_) | Disposition::Retry => self.0.observed,
+        }
+    }
+
+    /// What Stalled says.
+    pub(crate) fn stall(&self) -> (Reason, String) {
+        let own = || (self.0.reason, self.message());
+        self.0.stalled_as.clone().unwrap_or_else(own)
+    }
+
+    pub(crate) fn under_way(&self) -> &UnderWay {
+        &self.0.under_way
     }
 }
 

@@ -17,3 +17,6 @@ pub(crate) const MAX_INDEX: i64 = 65_536;
 
 /// Names within names that `--set` may have; Helm's own.
 pub(crate) const MAX_NAMES: usize = 30;
+
+/// Bytes of a record of a release. A Secret holds a megabyte of it, compressed; Helm has no limit.
+pub(crate) const MAX_RECORD: u64 = 64 * 1024 * 1024;

@@ -1,69 +1,97 @@
 //! `Chart.yaml`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use version::Version;
 
 use crate::error::Error;
 
 /// What `Chart.yaml` says.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of Chart.yaml")]
 pub struct Metadata {
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub home: String,
     #[serde(deserialize_with = "absent_is_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
     #[serde(deserialize_with = "absent_is_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keywords: Vec<String>,
     #[serde(deserialize_with = "absent_is_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub maintainers: Vec<Maintainer>,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub icon: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub api_version: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub condition: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub tags: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub app_version: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deprecated: bool,
     #[serde(deserialize_with = "absent_is_default")]
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub annotations: std::collections::BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub kube_version: String,
     #[serde(deserialize_with = "absent_is_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<Dependency>,
     #[serde(rename = "type")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub kind: String,
 }
 
 /// Who looks after a chart.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "the fields are those of Chart.yaml")]
 pub struct Maintainer {
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub email: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub url: String,
 }
 
 /// A chart that another needs.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the fields are those of Chart.yaml")]
 pub struct Dependency {
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub repository: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub condition: String,
     #[serde(deserialize_with = "absent_is_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub enabled: bool,
     #[serde(deserialize_with = "absent_is_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub import_values: Vec<Value>,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub alias: String,
 }
 
-fn absent_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn absent_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Default + Deserialize<'de>,

@@ -1,5 +1,7 @@
 //! What `helm template` does.
 
+use std::collections::BTreeMap;
+
 use version::{Constraint, Version};
 
 use gotemplate::World;
@@ -51,6 +53,29 @@ pub struct Rendered {
 }
 
 impl Rendered {
+    /// What a post-renderer made of what was rendered: it is given and gives texts by the templates that printed them.
+    ///
+    /// # Errors
+    /// What the post-renderer says, or what is wrong with its texts.
+    pub fn post_rendered(
+        mut self,
+        with: impl FnOnce(Vec<(String, String)>) -> Result<BTreeMap<String, String>, String>,
+    ) -> Result<Self, Error> {
+        let failed = |text: String| Error::new(format!("error while running post render on files: {text}"));
+        let manifests = self.manifests.drain(..).map(|it| (it.path, it.text));
+        let mut texts: Vec<(String, String)> = manifests.collect();
+        texts.extend(self.hooks.drain(..).map(|it| (it.path, it.text)));
+        let files = with(texts).map_err(failed)?;
+        (self.hooks, self.manifests) = sorted::sort(&files)?;
+        Ok(self)
+    }
+
+    /// The text that records keep as the manifest of a release.
+    pub fn manifest(&self) -> String {
+        let one = |it: &Manifest| format!("---\n# Source: {}\n{}\n", it.path, it.text);
+        self.manifests.iter().map(one).collect()
+    }
+
     /// The text that `helm template` prints.
     pub fn text(&self, include_crds: bool) -> String {
         let mut text = String::new();
@@ -83,6 +108,17 @@ pub fn render(
     // Templates may be nested deeper than the stack of the caller.
     gotemplate::deep(|| rendered(chart, values, release, capabilities, world))
         .map_err(|error| Error::new(error.to_string()))?
+}
+
+/// The files of `crds/` of a chart and of those inside it that values switch on.
+///
+/// # Errors
+/// What Helm says of the dependencies.
+pub fn crds(chart: &Chart, values: &Table) -> Result<Vec<File>, Error> {
+    let mut chart = chart.clone();
+    dependencies::process(&mut chart, values)
+        .map_err(|error| error.context("failed to process chart dependencies"))?;
+    Ok(chart.crds())
 }
 
 fn rendered(

@@ -111,11 +111,16 @@ impl Cluster {
         let Mapping { plural, namespaced } = mapping;
         let name = &object.name;
         // Without a namespace the path names nothing, and the server says so, as it does to upstream.
-        Ok(if namespaced && !object.namespace.is_empty() {
+        let collection = if namespaced && !object.namespace.is_empty() {
             let namespace = &object.namespace;
-            format!("{root}/{api_version}/namespaces/{namespace}/{plural}/{name}")
+            format!("{root}/{api_version}/namespaces/{namespace}/{plural}")
         } else {
-            format!("{root}/{api_version}/{plural}/{name}")
+            format!("{root}/{api_version}/{plural}")
+        };
+        Ok(if name.is_empty() {
+            collection
+        } else {
+            format!("{collection}/{name}")
         })
     }
 
@@ -156,12 +161,92 @@ impl Cluster {
             .await
     }
 
+    /// Patches an object with a JSON merge patch.
+    ///
+    /// # Errors
+    /// When the API server refuses or cannot be reached.
+    pub async fn merge_patch(
+        &self,
+        object: &ObjectRef,
+        manager: &str,
+        patch: &Value,
+    ) -> Result<Value, ApiError> {
+        let query = format!("?fieldManager={manager}");
+        self.request(Method::PATCH, object, &query, Some((MERGE_PATCH, patch)))
+            .await
+    }
+
+    /// Creates an object.
+    ///
+    /// # Errors
+    /// When the API server refuses or cannot be reached; a conflict when it is there already.
+    pub async fn create(&self, object: &Value, manager: &str) -> Result<Value, ApiError> {
+        let collection = ObjectRef {
+            name: String::new(),
+            ..ObjectRef::of(object)
+        };
+        let query = format!("?fieldManager={manager}");
+        self.request(Method::POST, &collection, &query, Some((JSON, object)))
+            .await
+    }
+
+    /// Writes an object in the place of the one that is there.
+    ///
+    /// # Errors
+    /// When the API server refuses or cannot be reached.
+    pub async fn replace(&self, object: &Value, manager: &str) -> Result<Value, ApiError> {
+        let query = format!("?fieldManager={manager}");
+        self.request(Method::PUT, &ObjectRef::of(object), &query, Some((JSON, object)))
+            .await
+    }
+
+    /// The objects of a kind in a namespace, of the whole cluster when that is empty, with these labels.
+    ///
+    /// # Errors
+    /// When the API server refuses or cannot be reached.
+    pub async fn list(&self, gvk: &Gvk, namespace: &str, labels: &str) -> Result<Vec<Value>, ApiError> {
+        let collection = ObjectRef {
+            gvk: gvk.clone(),
+            namespace: namespace.to_owned(),
+            name: String::new(),
+        };
+        let query = if labels.is_empty() {
+            String::new()
+        } else {
+            let labels = labels.replace('=', "%3D").replace(',', "%2C");
+            format!("?labelSelector={labels}")
+        };
+        let mut found = self.request(Method::GET, &collection, &query, None).await?;
+        let items = match found.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        };
+        // Items of a list do not say what they are.
+        let api_version = gvk.api_version();
+        Ok(items
+            .into_iter()
+            .map(|mut item| {
+                item["apiVersion"] = json!(api_version);
+                item["kind"] = json!(gvk.kind);
+                item
+            })
+            .collect())
+    }
+
     /// Deletes an object; what it owns follows in the background.
     ///
     /// # Errors
     /// When the API server refuses or cannot be reached.
     pub async fn delete(&self, object: &ObjectRef) -> Result<(), ApiError> {
-        let options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"});
+        self.delete_with(object, "Background").await
+    }
+
+    /// Deletes an object; `propagation` says what becomes of what it owns: `Background`, `Foreground` or `Orphan`.
+    ///
+    /// # Errors
+    /// When the API server refuses or cannot be reached.
+    pub async fn delete_with(&self, object: &ObjectRef, propagation: &str) -> Result<(), ApiError> {
+        let options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation});
         self.request(Method::DELETE, object, "", Some((JSON, &options)))
             .await?;
         Ok(())
@@ -215,5 +300,6 @@ impl Cluster {
 }
 
 const JSON: &str = "application/json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
 const JSON_PATCH: &str = "application/json-patch+json";
 const APPLY: &str = "application/apply-patch+yaml";

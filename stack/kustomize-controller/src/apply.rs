@@ -66,7 +66,7 @@ fn options(cx: &Kustomizer, object: &Kustomization, objects: &[Value]) -> Result
     let mut ignore = Vec::new();
     for rule in object.spec.ignore.iter().flatten() {
         let selector = rule.target.clone().unwrap_or_default();
-        let matching = crate::build::matching(&selector, objects)?;
+        let matching = flux_runtime::matching(&selector, objects)?;
         ignore.push(IgnoreRule {
             paths: rule.paths.clone(),
             objects: matching.into_iter().map(ObjectRef::of).collect(),

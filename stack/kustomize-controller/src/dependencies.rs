@@ -6,16 +6,13 @@ use flux_api::{
     meta::{READY, is_true},
     reason::DEPENDENCY_NOT_READY,
 };
-use flux_runtime::{Announce, Failure};
+use flux_runtime::{Announce, Expression, Failure};
 use kube::ResourceExt;
 use manifest::{Gvk, ObjectRef, object};
 use serde_json::Value;
 use stdx::duration::format as go;
 
-use crate::{
-    expressions::Expression,
-    reconcile::{Kustomizer, terminal},
-};
+use crate::reconcile::{Kustomizer, terminal};
 
 /// Whether all dependencies are ready.
 pub(crate) async fn check(

@@ -6,7 +6,7 @@
 //! - [`reconcile`]: the story;
 //! - `source`, `dependencies`, `decryption`, `build`, `apply`, `health`: its stages;
 //! - [`offline`]: the build without a cluster;
-//! - `kubeconfig`, `expressions`, `history`, `variables`: what the stages compute with;
+//! - `history`, `variables`: what the stages compute with;
 //! - `watches`: what wakes the controller.
 
 mod apply;
@@ -14,11 +14,9 @@ mod build;
 mod config;
 mod decryption;
 mod dependencies;
-mod expressions;
 mod files;
 mod health;
 mod history;
-mod kubeconfig;
 mod offline;
 mod reconcile;
 mod source;

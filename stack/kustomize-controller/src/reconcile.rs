@@ -7,10 +7,10 @@
 use std::time::Duration;
 
 use artifact::Fetcher;
-use edges::Edges;
+use edges::{Edges, RemoteCluster};
 use flux_api::{
     Artifact, Kustomization, KustomizationStatus,
-    kustomization::DeletionPolicy,
+    kustomization::{DeletionPolicy, KubeConfigReference},
     meta::ORIGIN_REVISION,
     reason::{
         BUILD_FAILED, FEATURE_GATE_DISABLED, INVALID_CEL_EXPRESSION, RECONCILIATION_FAILED,
@@ -18,7 +18,8 @@ use flux_api::{
     },
 };
 use flux_runtime::{
-    Announce, Disposition::Retry, Done, EventType, Failure, OrFail, Progress, Reconciler, RetryPolicy,
+    Announce, Disposition::Retry, Done, EventType, Failure, HealthExpressions, OrFail, Progress, Reconciler,
+    RetryPolicy, kubeconfig,
 };
 use kube::ResourceExt;
 use manifest::ObjectRef;
@@ -29,11 +30,9 @@ use crate::{
     Config, apply, build,
     build::{Built, Inputs},
     config::NAME,
-    decryption, dependencies,
-    expressions::HealthExpressions,
-    health,
+    decryption, dependencies, health,
     history::{self, Entry},
-    kubeconfig, source, variables,
+    source, variables,
 };
 
 /// The controller.
@@ -67,26 +66,39 @@ impl Kustomizer {
 
     /// What applies and deletes for an object, in its cluster and with the rights of its account.
     async fn manager(&self, object: &Kustomization) -> Result<ResourceManager, String> {
-        let impersonate = self.account(object).map(|account| {
-            let namespace = object.namespace().unwrap_or_default();
-            let user = format!("system:serviceaccount:{namespace}:{account}");
-            edges::Impersonate { user }
-        });
-        let cluster = match (&object.spec.kube_config, impersonate) {
-            (Some(reference), impersonate) => {
-                let mut remote = kubeconfig::cluster(self, object, reference).await?;
-                remote.impersonate = impersonate;
-                let client = edges::remote_cluster(&self.edges.http, &self.edges.net, &remote);
-                Cluster::new(client.map_err(|error| error.to_string())?)
-            }
-            (None, None) => self.cluster.clone(),
-            (None, Some(whom)) => {
-                let client = edges::impersonate(self.cluster.client(), &whom);
-                self.cluster
-                    .with_client(client.map_err(|error| error.to_string())?)
-            }
+        let remote = match &object.spec.kube_config {
+            Some(reference) => Some(self.remote(object, reference).await?),
+            None => None,
         };
+        let account = self.account(object);
+        let namespace = object.namespace().unwrap_or_default();
+        let cluster =
+            flux_runtime::target(&self.edges, &self.cluster, &namespace, account.as_deref(), remote)?;
         Ok(ResourceManager::new(cluster, self.edges.clock, NAME))
+    }
+
+    /// The cluster that the object's kubeconfig leads to.
+    async fn remote(
+        &self,
+        object: &Kustomization,
+        reference: &KubeConfigReference,
+    ) -> Result<RemoteCluster, String> {
+        let Some(secret) = &reference.secret_ref else {
+            // DIFFERENCE: upstream asks AWS, Azure, Google Cloud or the API server for a token.
+            return Err("kubeConfig.configMapRef is not supported".to_owned());
+        };
+        let namespace = object.namespace().unwrap_or_default();
+        let shown = format!("'{namespace}/{}'", secret.name);
+        let source = ObjectRef {
+            gvk: manifest::Gvk::new("v1", "Secret"),
+            namespace,
+            name: secret.name.clone(),
+        };
+        let found = self.cluster.get(&source).await;
+        let found =
+            found.map_err(|error| format!("unable to read KubeConfig secret {shown} error: {error}"))?;
+        let insecure = self.config.insecure_kubeconfig_tls;
+        kubeconfig::from_secret(&found, secret.key.as_deref(), &shown, insecure)
     }
 }
 

@@ -122,6 +122,43 @@ fn table() -> Vec<Row> {
             next: Some(Next::Never),
         },
         Row {
+            name: "a stall may have another reason than the failure before it",
+            before: &["Reconciling", "Ready"],
+            verdict: Err(Failure::stalled(reason::INSTALL_FAILED, "boom")
+                .stalled_as(reason::RETRIES_EXCEEDED, "too often")),
+            after: &[
+                "Stalled=True RetriesExceeded: too often",
+                "Ready=False InstallFailed: boom",
+            ],
+            observed: Some(GENERATION),
+            next: Some(Next::Never),
+        },
+        Row {
+            name: "the next try may be told of, and the generation observed",
+            before: &["Stalled"],
+            verdict: Err(
+                Failure::waiting(Duration::from_secs(5), reason::UPGRADE_FAILED, "boom")
+                    .retrying("retrying after 5s")
+                    .observed(),
+            ),
+            after: &[
+                "Reconciling=True ProgressingWithRetry: retrying after 5s",
+                "Ready=False UpgradeFailed: boom",
+            ],
+            observed: Some(GENERATION),
+            next: Some(Next::After(Duration::from_secs(5))),
+        },
+        Row {
+            name: "a pass may end without success and without anything under way",
+            before: &["Reconciling", "Ready"],
+            verdict: Err(
+                Failure::waiting(Duration::from_secs(5), reason::ROLLBACK_SUCCEEDED, "back").at_rest(),
+            ),
+            after: &["Ready=False RollbackSucceeded: back"],
+            observed: Some(-1),
+            next: Some(Next::After(Duration::from_secs(5))),
+        },
+        Row {
             name: "conditions of the controller's own stay",
             before: &["Healthy"],
             verdict: Ok(Done::new(reason::SUCCEEDED, "ok")),

@@ -5,34 +5,19 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use edges::{HttpOptions, InvalidProxy, RemoteCluster, Tls};
-use flux_api::{Kustomization, kustomization::KubeConfigReference};
-use kube::ResourceExt;
-use manifest::{Gvk, ObjectRef};
 use serde_json::Value;
 
-use crate::reconcile::Kustomizer;
-
-/// The cluster that the object's kubeconfig leads to.
-pub(crate) async fn cluster(
-    cx: &Kustomizer,
-    object: &Kustomization,
-    reference: &KubeConfigReference,
+/// The cluster that the kubeconfig in a Secret leads to; `shown` is how the Secret is called in messages.
+///
+/// # Errors
+/// A text with nothing of the kubeconfig but the names of contexts, clusters and users.
+pub fn from_secret(
+    secret: &Value,
+    key: Option<&str>,
+    shown: &str,
+    allow_insecure: bool,
 ) -> Result<RemoteCluster, String> {
-    let Some(secret) = &reference.secret_ref else {
-        // DIFFERENCE: upstream asks AWS, Azure, Google Cloud or the API server for a token.
-        return Err("kubeConfig.configMapRef is not supported".to_owned());
-    };
-    let namespace = object.namespace().unwrap_or_default();
-    let shown = format!("'{namespace}/{}'", secret.name);
-    let source = ObjectRef {
-        gvk: Gvk::new("v1", "Secret"),
-        namespace,
-        name: secret.name.clone(),
-    };
-    let found = cx.cluster.get(&source).await;
-    let found = found.map_err(|error| format!("unable to read KubeConfig secret {shown} error: {error}"))?;
-    let text = text(&found, secret.key.as_deref(), &shown)?;
-    parse(&text, cx.config.insecure_kubeconfig_tls)
+    parse(&text(secret, key, shown)?, allow_insecure)
 }
 
 /// The kubeconfig in a Secret.

@@ -9,13 +9,17 @@ use serde_json::Value;
 use ssa::{StatusReader, kstatus::Status};
 
 /// An expression that yields true or false.
-pub(crate) struct Expression {
+pub struct Expression {
     text: String,
     program: Program,
 }
 
 impl Expression {
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    /// Parses an expression.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let program = Program::compile(text)
             .map_err(|error| format!("failed to parse the CEL expression '{text}': {error}"))?;
         Ok(Self {
@@ -24,7 +28,11 @@ impl Expression {
         })
     }
 
-    pub(crate) fn holds(&self, variables: &[(&str, &Value)]) -> Result<bool, String> {
+    /// Whether the expression is true of these variables.
+    ///
+    /// # Errors
+    /// When it cannot be evaluated, or yields something else than true or false.
+    pub fn holds(&self, variables: &[(&str, &Value)]) -> Result<bool, String> {
         let failed = |error: &dyn std::fmt::Display| {
             format!("failed to evaluate the CEL expression '{}': {error}", self.text)
         };
@@ -42,7 +50,7 @@ impl Expression {
 
 /// `healthCheckExprs`, parsed.
 #[derive(Default)]
-pub(crate) struct HealthExpressions(Vec<HealthExpression>);
+pub struct HealthExpressions(Vec<HealthExpression>);
 
 struct HealthExpression {
     api_version: String,
@@ -53,7 +61,11 @@ struct HealthExpression {
 }
 
 impl HealthExpressions {
-    pub(crate) fn parse(checks: &[CustomHealthCheck]) -> Result<Self, String> {
+    /// Parses all checks.
+    ///
+    /// # Errors
+    /// What is wrong with the first bad one.
+    pub fn parse(checks: &[CustomHealthCheck]) -> Result<Self, String> {
         let mut seen = BTreeSet::new();
         let mut all = Vec::new();
         for (index, check) in checks.iter().enumerate() {

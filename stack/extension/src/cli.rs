@@ -8,7 +8,10 @@ use stdx::duration::GoDuration;
 
 use crate::{Error, Log, gates};
 
+mod helm;
 mod process;
+
+pub(crate) use helm::helm_controller;
 
 /// Flags of all controllers.
 #[derive(Debug, Args)]

@@ -18,7 +18,7 @@ pub use manifests::{IMAGE, NAMESPACE, manifests};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no such component.
-    #[error("unknown component {0:?}: expected source-controller or kustomize-controller")]
+    #[error("unknown component {0:?}: expected source-controller, kustomize-controller or helm-controller")]
     UnknownComponent(String),
     /// Its arguments are wrong; the text says how.
     #[error("{0}")]
@@ -64,6 +64,7 @@ pub fn check(component: &str, args: &[String], env: &BTreeMap<String, String>) -
     match component {
         "source-controller" => cli::source_controller(args, env).map(|flags| flags.log),
         "kustomize-controller" => cli::kustomize_controller(args, env).map(|flags| flags.log),
+        "helm-controller" => cli::helm_controller(args, env).map(|flags| flags.log),
         other => Err(Error::UnknownComponent(other.to_owned())),
     }
 }
@@ -105,6 +106,15 @@ pub async fn run_until(
                 ..
             } = cli::kustomize_controller(args, env)?;
             let work = kustomize_controller::run(edges.clone(), config);
+            run_process(&edges, &process, stop, work).await?;
+        }
+        "helm-controller" => {
+            let cli::Flags {
+                options: config,
+                process,
+                ..
+            } = cli::helm_controller(args, env)?;
+            let work = helm_controller::run(edges.clone(), config);
             run_process(&edges, &process, stop, work).await?;
         }
         other => return Err(Error::UnknownComponent(other.to_owned())),

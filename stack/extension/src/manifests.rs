@@ -8,8 +8,12 @@ pub const NAMESPACE: &str = "flux-system";
 pub const IMAGE: &str = "gitops-extension:dev";
 
 /// The API groups that the extension's roles speak of.
-const GROUPS: [&str; 2] = ["source.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io"];
-const ACCOUNTS: [&str; 2] = ["source-controller", "kustomize-controller"];
+const GROUPS: [&str; 3] = [
+    "source.toolkit.fluxcd.io",
+    "kustomize.toolkit.fluxcd.io",
+    "helm.toolkit.fluxcd.io",
+];
+const ACCOUNTS: [&str; 3] = ["source-controller", "kustomize-controller", "helm-controller"];
 
 /// Every object of an installation, in the order in which to apply them.
 pub fn manifests() -> Vec<Value> {
@@ -21,6 +25,7 @@ pub fn manifests() -> Vec<Value> {
     all.push(source_controller_service());
     all.push(source_controller());
     all.push(kustomize_controller());
+    all.push(helm_controller());
     for object in &mut all {
         label(object);
     }
@@ -119,7 +124,11 @@ fn bindings() -> [Value; 2] {
             &format!("crd-controller-{NAMESPACE}"),
             &ACCOUNTS,
         ),
-        binding("cluster-reconciler", "cluster-admin", &["kustomize-controller"]),
+        binding(
+            "cluster-reconciler",
+            "cluster-admin",
+            &["kustomize-controller", "helm-controller"],
+        ),
     ]
 }
 
@@ -233,6 +242,16 @@ fn kustomize_controller() -> Value {
     })
 }
 
+fn helm_controller() -> Value {
+    deployment(&Component {
+        name: "helm-controller",
+        args: vec!["--watch-all-namespaces=true".to_owned()],
+        cpu: "100m",
+        grace: 600,
+        volumes: &[("temp", "/tmp")],
+    })
+}
+
 fn source_controller_service() -> Value {
     json!({
         "apiVersion": "v1",
@@ -270,6 +289,7 @@ mod tests {
             match args[0].as_str() {
                 "source-controller" => drop(crate::cli::source_controller(&args[1..], &env).unwrap()),
                 "kustomize-controller" => drop(crate::cli::kustomize_controller(&args[1..], &env).unwrap()),
+                "helm-controller" => drop(crate::cli::helm_controller(&args[1..], &env).unwrap()),
                 other => panic!("{other}"),
             }
         }

@@ -1,6 +1,7 @@
 //! A simulated cluster in which the extension runs, and what the tests look at.
 
 use std::{
+    collections::BTreeMap,
     fs,
     future::Future,
     path::Path,
@@ -17,6 +18,7 @@ use world::{Config, World};
 pub(crate) struct Cluster {
     world: World,
     fixtures: tempfile::TempDir,
+    files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
 }
 
 fn launcher(world: &World) -> Launcher {
@@ -45,11 +47,12 @@ impl Cluster {
         let cluster = Self {
             world,
             fixtures: tempfile::tempdir().unwrap(),
+            files: Arc::default(),
         };
         for object in extension::manifests() {
             cluster.apply(&object);
         }
-        for name in ["source-controller", "kustomize-controller"] {
+        for name in ["source-controller", "kustomize-controller", "helm-controller"] {
             cluster
                 .until(&deployments(), "flux-system", name, |found| {
                     found.pointer("/status/availableReplicas") == Some(&json!(1))
@@ -76,6 +79,7 @@ impl Cluster {
         let kind = object["kind"].as_str().unwrap();
         let plural = match kind {
             "GitRepository" => "gitrepositories".to_owned(),
+            "OCIRepository" => "ocirepositories".to_owned(),
             kind => format!("{}s", kind.to_lowercase()),
         };
         let root = if api_version.contains('/') { "apis" } else { "api" };
@@ -102,6 +106,27 @@ impl Cluster {
         } else {
             self.world.git.create(repo, tree.path(), "first").unwrap();
         }
+    }
+
+    /// A server outside the cluster that has files.
+    pub(crate) fn serve(&self, host: &str, path: &str, bytes: Vec<u8>) {
+        let mut files = self.files.lock().unwrap();
+        let known = !files.is_empty();
+        files.insert(path.to_owned(), bytes);
+        if known {
+            return;
+        }
+        let files = Arc::clone(&self.files);
+        let service = tower::service_fn(move |request: http::Request<bytes::Bytes>| {
+            let found = files.lock().unwrap().get(request.uri().path()).cloned();
+            let mut answer = http::Response::new(edges::empty_body());
+            match found {
+                Some(bytes) => *answer.body_mut() = edges::body_from(bytes::Bytes::from(bytes)),
+                None => *answer.status_mut() = http::StatusCode::NOT_FOUND,
+            }
+            async { Ok(answer) }
+        });
+        self.world.net.add_host(host, 80, service);
     }
 
     /// A server outside the cluster that remembers the bodies of requests and answers 200.

@@ -3,7 +3,7 @@
 use flux_api::{
     ConditionStatus::{False, True, Unknown},
     HelmReleaseStatus,
-    helm_release::ReleaseAction,
+    helm_release::{HelmSnapshot, ReleaseAction},
     kustomization::ResourceInventory,
     meta::{RELEASED, REMEDIATED, TEST_SUCCESS},
     reason::{
@@ -156,22 +156,7 @@ async fn run_tests(task: &Task<'_>, status: &mut HelmReleaseStatus) -> Result<()
     };
     annotate(progress, &current);
     let (name, chart) = (current.full_name(), current.versioned_chart());
-    let verdict = match test::run(actor).await {
-        Ok((record, verdict)) if current.targets(&record.name, &record.namespace, record.version) => {
-            let mut tested = snapshot::of(&record, current.action.as_deref(), current.oci_digest.as_deref());
-            let filters = actor.object.test().filters.unwrap_or_default();
-            tested.test_hooks = Some(snapshot::test_hooks(&record, &filters));
-            status.record(tested);
-            verdict
-        }
-        Ok((record, _)) => {
-            let found = format!("{}/{}.v{}", record.namespace, record.name, record.version);
-            Err(Error::new(format!(
-                "release mismatch: tested release {found} != current release {name}"
-            )))
-        }
-        Err(error) => Err(error),
-    };
+    let verdict = observe_tests(actor, &current, status).await;
     let tested = status.latest().cloned();
     if let Err(error) = verdict {
         let message = format!(
@@ -219,6 +204,27 @@ async fn run_tests(task: &Task<'_>, status: &mut HelmReleaseStatus) -> Result<()
     )
     .await;
     Ok(())
+}
+
+/// Runs the tests and notes in the history how they ended.
+async fn observe_tests(
+    actor: &Actor<'_>,
+    current: &HelmSnapshot,
+    status: &mut HelmReleaseStatus,
+) -> Result<(), Error> {
+    let (record, verdict) = test::run(actor).await?;
+    if !current.targets(&record.name, &record.namespace, record.version) {
+        let found = format!("{}/{}.v{}", record.namespace, record.name, record.version);
+        let name = current.full_name();
+        return Err(Error::new(format!(
+            "release mismatch: tested release {found} != current release {name}"
+        )));
+    }
+    let mut tested = snapshot::of(&record, current.action.as_deref(), current.oci_digest.as_deref());
+    let filters = actor.object.test().filters.unwrap_or_default();
+    tested.test_hooks = Some(snapshot::test_hooks(&record, &filters));
+    status.record(tested);
+    verdict
 }
 
 async fn unlock(task: &Task<'_>, status: &mut HelmReleaseStatus) -> Result<(), Error> {

@@ -26,15 +26,7 @@ pub(crate) async fn run(
     timeout: Duration,
     selected: impl Fn(&HookRecord) -> bool,
 ) -> Result<(), Error> {
-    let own = record.hooks.iter().enumerate();
-    let mut order: Vec<usize> = own
-        .filter(|(_, hook)| hook.runs_at(event) && selected(hook))
-        .map(|(at, _)| at)
-        .collect();
-    order.sort_by(|a, b| {
-        let key = |at: &usize| record.hooks.get(*at).map(|hook| (hook.weight, hook.name.clone()));
-        key(a).cmp(&key(b))
-    });
+    let order = order(record, event, selected);
     let method = Method::of(&record.apply_method);
     for (done, at) in order.iter().enumerate() {
         let Some(hook) = record.hooks.get_mut(*at) else {
@@ -79,16 +71,8 @@ pub(crate) async fn run(
             }
             Err(Execution::Waited(error)) => {
                 actor.note(format!("{event} hook {} failed: {error}", hook.path));
-                if let Err(error) = delete(actor, record, &hook, FAILED, timeout).await {
-                    actor.note(format!(
-                        "error deleting the hook resource on hook failure: {error}"
-                    ));
-                }
-                for earlier in order.iter().take(done) {
-                    if let Some(hook) = record.hooks.get(*earlier).cloned() {
-                        delete(actor, record, &hook, SUCCEEDED, timeout).await?;
-                    }
-                }
+                let earlier = order.get(..done).unwrap_or_default();
+                clean_up(actor, record, &hook, earlier, timeout).await?;
                 return Err(error);
             }
         }
@@ -97,6 +81,36 @@ pub(crate) async fn run(
         if let Some(hook) = record.hooks.get(*at).cloned() {
             delete(actor, record, &hook, SUCCEEDED, timeout).await?;
         }
+    }
+    Ok(())
+}
+
+/// The hooks of an event in the order in which they run.
+fn order(record: &Record, event: &str, selected: impl Fn(&HookRecord) -> bool) -> Vec<usize> {
+    let own = record.hooks.iter().enumerate();
+    let mut order: Vec<usize> = own
+        .filter(|(_, hook)| hook.runs_at(event) && selected(hook))
+        .map(|(at, _)| at)
+        .collect();
+    order.sort_by_key(|at| record.hooks.get(*at).map(|hook| (hook.weight, hook.name.clone())));
+    order
+}
+
+/// What is to go after a failure goes: of the hook that failed, and of those before it.
+async fn clean_up(
+    actor: &Actor<'_>,
+    record: &Record,
+    failed: &HookRecord,
+    earlier: &[usize],
+    timeout: Duration,
+) -> Result<(), Error> {
+    if let Err(error) = delete(actor, record, failed, FAILED, timeout).await {
+        actor.note(format!(
+            "error deleting the hook resource on hook failure: {error}"
+        ));
+    }
+    for hook in earlier.iter().filter_map(|at| record.hooks.get(*at)) {
+        delete(actor, record, hook, SUCCEEDED, timeout).await?;
     }
     Ok(())
 }

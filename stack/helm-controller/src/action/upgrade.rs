@@ -32,45 +32,12 @@ pub(crate) async fn run(actor: &Actor<'_>, wanted: &Wanted) -> Result<(), Error>
     crds::apply(actor, wanted, policy, method, timeout)
         .await
         .map_err(|error| error.within("failed to apply CustomResourceDefinitions"))?;
-    if last.is_pending() {
-        return Err(Error::new(
-            "another operation (install/upgrade/rollback) is in progress",
-        ));
-    }
-    let deployed = history
-        .iter()
-        .rev()
-        .find(|record| record.info.status == "deployed");
-    let mut current = match deployed {
-        Some(record) => record.clone(),
-        None if matches!(last.info.status.as_str(), "failed" | "superseded") => last.clone(),
-        None => return Err(no_deployed(actor)),
-    };
+    let mut current = current_of(actor, &history, last)?;
     let mut wanted = wanted.clone();
     if spec.preserve_values == Some(true) {
         preserve_values(&mut wanted, &current);
     }
-    let version = last.version + 1;
-    let rendered = actor.render(&wanted, version, true).await?;
-    let mut record = Record {
-        name: current.name.clone(),
-        namespace: current.namespace.clone(),
-        version,
-        chart: wanted.chart.to_record(),
-        config: wanted.values.clone(),
-        manifest: rendered.manifest(),
-        info: Info {
-            first_deployed: current.info.first_deployed.clone(),
-            last_deployed: Some(actor.now()),
-            deleted: None,
-            description: "Preparing upgrade".to_owned(),
-            status: "pending-upgrade".to_owned(),
-            rollback_revision: 0,
-            notes: rendered.notes,
-        },
-        hooks: rendered.hooks.into_iter().map(Into::into).collect(),
-        apply_method: method.word().to_owned(),
-    };
+    let mut record = next(actor, &wanted, &current, last.version + 1, method).await?;
     let from = actor.objects(&current, "current release").await?;
     let to = actor.objects(&record, "new release").await?;
     if spec.disable_take_ownership == Some(true) {
@@ -103,6 +70,54 @@ pub(crate) async fn run(actor: &Actor<'_>, wanted: &Wanted) -> Result<(), Error>
             Err(error)
         }
     }
+}
+
+/// The revision that is upgraded: the deployed one, or the last if none ever was.
+fn current_of(actor: &Actor<'_>, history: &[Record], last: &Record) -> Result<Record, Error> {
+    if last.is_pending() {
+        return Err(Error::new(
+            "another operation (install/upgrade/rollback) is in progress",
+        ));
+    }
+    let deployed = history
+        .iter()
+        .rev()
+        .find(|record| record.info.status == "deployed");
+    match deployed {
+        Some(record) => Ok(record.clone()),
+        None if matches!(last.info.status.as_str(), "failed" | "superseded") => Ok(last.clone()),
+        None => Err(no_deployed(actor)),
+    }
+}
+
+/// The next revision as it is recorded before anything is done.
+async fn next(
+    actor: &Actor<'_>,
+    wanted: &Wanted,
+    current: &Record,
+    version: i64,
+    method: Method,
+) -> Result<Record, Error> {
+    let rendered = actor.render(wanted, version, true).await?;
+    Ok(Record {
+        name: current.name.clone(),
+        namespace: current.namespace.clone(),
+        version,
+        chart: wanted.chart.to_record(),
+        config: wanted.values.clone(),
+        manifest: rendered.manifest(),
+        info: Info {
+            first_deployed: current.info.first_deployed.clone(),
+            last_deployed: Some(actor.now()),
+            deleted: None,
+            description: "Preparing upgrade".to_owned(),
+            status: "pending-upgrade".to_owned(),
+            rollback_revision: 0,
+            notes: rendered.notes,
+        },
+        hooks: rendered.hooks.into_iter().map(Into::into).collect(),
+        apply_method: method.word().to_owned(),
+    })
 }
 
 type Outcome = Result<(), (Vec<ObjectRef>, Error)>;

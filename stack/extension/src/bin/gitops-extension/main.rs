@@ -30,7 +30,7 @@ Runs one component of the GitOps extension.
 
 Usage: gitops-extension COMPONENT [FLAGS]
 
-Components: source-controller, kustomize-controller; COMPONENT --help tells the flags of one.
+Components: source-controller, kustomize-controller, helm-controller; COMPONENT --help tells the flags of one.
 
 Environment:
   KUBECONFIG         the cluster, where the program does not run in a pod
@@ -41,7 +41,7 @@ Environment:
   RUST_LOG           what is logged instead of --log-level, such as source_controller=debug
 ";
 
-const COMPONENTS: [&str; 2] = ["source-controller", "kustomize-controller"];
+const COMPONENTS: [&str; 3] = ["source-controller", "kustomize-controller", "helm-controller"];
 
 /// Time that blocking work has after the end was asked for.
 const FAREWELL: Duration = Duration::from_secs(2);

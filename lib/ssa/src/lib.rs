@@ -21,6 +21,7 @@ pub use apply::{ApplyFailure, ApplyOptions, IgnoreRule, ResourceManager};
 pub use changes::{Action, Change, ChangeSet};
 pub use cluster::{Cluster, Mapping};
 pub use error::ApiError;
+pub use mask::mask;
 pub use order::{Stage, sort, stage};
 pub use prune::{DeleteFailure, DeleteOptions};
 pub use takeover::Manager;

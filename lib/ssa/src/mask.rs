@@ -12,7 +12,7 @@ const SHORTEST: usize = 4;
 /// The text without any value of `about`, if that is a Secret.
 ///
 /// DIFFERENCE: upstream repeats what the API server says, and that quotes values of the wrong type.
-pub(crate) fn mask(text: String, about: &Value) -> String {
+pub fn mask(text: String, about: &Value) -> String {
     if object::kind(about) != "Secret" || object::api_version(about) != "v1" {
         return text;
     }

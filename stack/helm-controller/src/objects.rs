@@ -206,8 +206,18 @@ pub(crate) fn is_kept(object: &Value) -> bool {
         .is_some_and(|policy| policy.trim().eq_ignore_ascii_case("keep"))
 }
 
-/// Writes one object; tells whether it is new.
+/// Writes one object; tells whether it is new. What a Secret holds does not show in the error.
 pub(crate) async fn write(
+    cluster: &Cluster,
+    before: Option<&Value>,
+    object: &Value,
+    method: Method,
+) -> Result<bool, Error> {
+    let outcome = write_plainly(cluster, before, object, method).await;
+    outcome.map_err(|error| Error::new(ssa::mask(error.to_string(), object)))
+}
+
+async fn write_plainly(
     cluster: &Cluster,
     before: Option<&Value>,
     object: &Value,

@@ -30,14 +30,21 @@ pub(crate) use quiescence::{calm, is_write, settle};
 /// The group of the kinds that reconcile.
 const FLUX_GROUPS: &str = "toolkit.fluxcd.io";
 const KUSTOMIZE_GROUP: &str = "kustomize.toolkit.fluxcd.io";
+const HELM_GROUP: &str = "helm.toolkit.fluxcd.io";
+/// The label of every object of a HelmRelease.
+const HELM_OWNER: &str = "helm.toolkit.fluxcd.io/name";
+/// The type of the Secrets in which Helm keeps its records.
+const HELM_RECORD: &str = "helm.sh/release.v1";
 
 /// What an observation shows to be in an inventory.
 pub(crate) fn inventoried(seen: &Seen) -> Vec<Key> {
-    if seen.key.group == KUSTOMIZE_GROUP {
-        inventory::entries(&seen.object)
-    } else {
-        Vec::new()
+    if matches!(seen.key.group.as_str(), KUSTOMIZE_GROUP | HELM_GROUP) {
+        return inventory::entries(&seen.object);
     }
+    // Hooks, charts and records are a release's too, though no inventory lists them.
+    let labels = &seen.object["metadata"]["labels"];
+    let of_release = labels.get(HELM_OWNER).is_some() || seen.object["type"] == HELM_RECORD;
+    of_release.then(|| seen.key.clone()).into_iter().collect()
 }
 
 /// The checks with what they remember: the cluster as it was at the observation that is being judged.

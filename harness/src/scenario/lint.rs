@@ -152,7 +152,8 @@ impl Lint<'_> {
                 }
             }
             Step::Restart(component) => {
-                const COMPONENTS: [&str; 3] = ["helm-controller", "kustomize-controller", "source-controller"];
+                const COMPONENTS: [&str; 3] =
+                    ["helm-controller", "kustomize-controller", "source-controller"];
                 if !COMPONENTS.contains(&component.value.as_str()) {
                     let message = format!("unknown component {:?}", component.value);
                     self.found.push(

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     HttpError, Net, Stream,
-    limits::{MAX_PROXY_HEAD, MAX_PROXY_SECRET},
+    limits::MAX_PROXY_HEAD,
     tls::{self, Tls},
 };
 
@@ -160,8 +160,8 @@ async fn socks5(mut stream: Stream, by: &Proxy, host: &str, port: u16) -> Result
     if let Some((username, password)) = &by.credentials {
         let mut login = vec![1];
         for text in [username, password] {
-            let length = u8::try_from(text.len()).ok().filter(|it| *it <= MAX_PROXY_SECRET);
-            login.push(length.ok_or_else(|| said("socks connect: invalid username/password"))?);
+            let length = u8::try_from(text.len());
+            login.push(length.map_err(|_| said("socks connect: invalid username/password"))?);
             login.extend_from_slice(text.as_bytes());
         }
         stream.write_all(&login).await.map_err(cut)?;

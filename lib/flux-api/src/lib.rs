@@ -14,13 +14,13 @@ pub mod oci;
 pub mod reason;
 pub mod source;
 
+pub use self::bucket::{Bucket, BucketStatus};
 pub use self::helm::{HelmChart, HelmChartStatus, HelmRepository, HelmRepositoryStatus};
-pub use bucket::{Bucket, BucketStatus};
+pub use self::oci::{OciRepository, OciRepositoryStatus};
 pub use crd::crds;
 pub use external::ExternalArtifact;
 pub use helm_release::{HelmRelease, HelmReleaseStatus};
 pub use kustomization::{Kustomization, KustomizationSpec, KustomizationStatus};
 pub use meta::{Artifact, Condition, ConditionStatus, Time};
-pub use oci::{OciRepository, OciRepositoryStatus};
 pub use reason::Reason;
 pub use source::{GitRepository, GitRepositorySpec, GitRepositoryStatus};

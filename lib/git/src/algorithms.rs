@@ -7,8 +7,6 @@ use russh::{
     keys::{Algorithm, EcdsaCurve, HashAlg},
 };
 
-use crate::known_hosts::KnownHosts;
-
 /// Which algorithms the client offers; empty lists stand for its own choice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SshAlgorithms {
@@ -28,19 +26,19 @@ const RSA_SHA2: [Algorithm; 2] = [
 ];
 
 /// The host key algorithms to offer, and what a message should call them.
-fn host_keys(wanted: &[String], known: &KnownHosts) -> (Vec<Algorithm>, Vec<String>) {
+fn host_keys(wanted: &[String], known: Vec<Algorithm>) -> (Vec<Algorithm>, Vec<String>) {
     if wanted.is_empty() {
-        // As upstream: those of the keys that are known.
+        // As upstream: those of the keys that the host is known by, and all if there are none.
         // DIFFERENCE: a known RSA key never makes the client accept SHA-1 (`ssh-rsa`), which upstream offers last; the
         // flag `--ssh-hostkey-algos` can still name it.
-        let offered: Vec<_> = known
-            .algorithms()
-            .into_iter()
-            .flat_map(|it| match it {
-                Algorithm::Rsa { .. } => RSA_SHA2.to_vec(),
-                other => vec![other],
-            })
-            .collect();
+        let known = known.into_iter().flat_map(|it| match it {
+            Algorithm::Rsa { .. } => RSA_SHA2.to_vec(),
+            other => vec![other],
+        });
+        let mut offered: Vec<_> = known.collect();
+        if offered.is_empty() {
+            offered = Preferred::default().key.into_owned();
+        }
         let names = offered.iter().map(ToString::to_string).collect();
         return (offered, names);
     }
@@ -68,7 +66,8 @@ fn key_exchanges(wanted: &[String]) -> Vec<kex::Name> {
     known.filter(|it| *it != kex::NONE).collect()
 }
 
-pub(crate) fn preferred(wanted: &SshAlgorithms, known: &KnownHosts) -> (Preferred, Vec<String>) {
+/// What to offer a host that is known by keys of these kinds, and what messages call the host key algorithms.
+pub(crate) fn preferred(wanted: &SshAlgorithms, known: Vec<Algorithm>) -> (Preferred, Vec<String>) {
     let (mut offered, names) = host_keys(&wanted.host_keys, known);
     if offered.is_empty() {
         // Nothing that this client has: what no server takes lets the server's list be learnt.
@@ -97,10 +96,12 @@ pub(crate) fn preferred(wanted: &SshAlgorithms, known: &KnownHosts) -> (Preferre
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::known_hosts::KnownHosts;
 
     fn names(wanted: &[&str], known: &str) -> (Vec<String>, Vec<String>) {
         let wanted: Vec<_> = wanted.iter().map(|it| (*it).to_owned()).collect();
-        let (offered, names) = host_keys(&wanted, &KnownHosts::parse(known).unwrap());
+        let known = KnownHosts::parse(known).unwrap().algorithms("h", 22);
+        let (offered, names) = host_keys(&wanted, known);
         (offered.iter().map(ToString::to_string).collect(), names)
     }
 
@@ -109,6 +110,8 @@ mod tests {
         let rsa = format!("h {}", include_str!("../vectors/rsa.pub"));
         let sha2 = vec!["rsa-sha2-512".to_owned(), "rsa-sha2-256".to_owned()];
         assert_eq!(names(&[], &rsa), (sha2.clone(), sha2));
+        let other = rsa.replacen('h', "other", 1);
+        assert!(names(&[], &other).0.contains(&"ssh-ed25519".to_owned()));
         let (offered, named) = names(&["ssh-rsa", "sk-nonsense"], &rsa);
         assert_eq!(offered, ["ssh-rsa"]);
         assert_eq!(named, ["ssh-rsa", "sk-nonsense"]);

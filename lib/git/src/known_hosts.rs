@@ -79,10 +79,11 @@ impl KnownHosts {
         Ok(Self(entries))
     }
 
-    /// The kinds of keys in the file, in the order of their first appearance.
-    pub(crate) fn algorithms(&self) -> Vec<Algorithm> {
+    /// The kinds of keys that a host is known by, in the order of their first appearance.
+    pub(crate) fn algorithms(&self, host: &str, port: u16) -> Vec<Algorithm> {
         let mut found = Vec::new();
-        for entry in self.0.iter().filter(|it| it.marker == Marker::None) {
+        let fits = |entry: &&Entry| entry.marker == Marker::None && entry.hosts.include(host, port);
+        for entry in self.0.iter().filter(fits) {
             let algorithm = entry.key.algorithm();
             if !found.contains(&algorithm) {
                 found.push(algorithm);

@@ -109,6 +109,10 @@ pub struct Checkout {
 
 /// What came of a checkout.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is held at a time, and the large one is the usual one"
+)]
 pub enum Outcome {
     /// A tree.
     Fetched {

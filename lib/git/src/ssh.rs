@@ -197,7 +197,7 @@ struct Link {
 async fn open(net: Net, proxy: Option<Proxy>, key: Arc<SshKey>, place: Place) -> Result<Link, SshError> {
     let known = KnownHosts::parse(&key.known_hosts)?;
     let secret = Arc::new(identity(&key)?);
-    let (preferred, names) = preferred(&key.algorithms, &known);
+    let (preferred, names) = preferred(&key.algorithms, known.algorithms(&place.host, place.port));
     let stream = net.connect(&place.host, place.port, proxy.as_ref()).await;
     let stream = stream.map_err(SshError::Dial)?;
     let config = Arc::new(client::Config {

@@ -13,11 +13,11 @@ pub mod limits;
 mod manifest;
 mod name;
 
+pub use self::manifest::{Descriptor, Manifest, digest_of};
 pub use auth::Credentials;
 pub use client::{Client, Remote};
 pub use cosign::verify;
 pub use error::Error;
 pub use key::{InvalidKey, PublicKey};
 pub use keychain::{InvalidConfig, Keychain};
-pub use manifest::{Descriptor, Manifest, digest_of};
 pub use name::{InvalidName, Repository, Target};

@@ -86,6 +86,12 @@ fn without_body(request: &Request<Bytes>, mut response: Response<Body>) -> Respo
 
 type Refused = (&'static str, &'static str);
 
+/// A field of an `Authorization`, such as `Credential`.
+fn field<'a>(given: &'a str, wanted: &str) -> Option<&'a str> {
+    let mut fields = given.split(',').filter_map(|it| it.trim().split_once('='));
+    fields.find(|(name, _)| *name == wanted).map(|(_, value)| value)
+}
+
 /// Whether the request's signature is that of the keys' owner.
 fn check(request: &Request<Bytes>, access: &str, secret: &str) -> Result<(), Refused> {
     let denied = ("AccessDenied", "Access Denied.");
@@ -99,14 +105,7 @@ fn check(request: &Request<Bytes>, access: &str, secret: &str) -> Result<(), Ref
     let given = header(AUTHORIZATION.as_str())
         .strip_prefix("AWS4-HMAC-SHA256 ")
         .ok_or(denied)?;
-    let field = |wanted: &str| {
-        let fields = given.split(',').filter_map(|it| it.trim().split_once('='));
-        fields
-            .filter(|(name, _)| *name == wanted)
-            .map(|(_, value)| value)
-            .next()
-            .ok_or(denied)
-    };
+    let field = |name: &str| field(given, name).ok_or(denied);
     let (credential, names, signature) = (field("Credential")?, field("SignedHeaders")?, field("Signature")?);
     let (name, scope) = credential.split_once('/').ok_or(denied)?;
     if name != access {

@@ -22,8 +22,8 @@ use edges::{Body, HttpError};
 use http::{Request, Response};
 use tower::util::BoxCloneSyncService;
 
+pub use self::artifact::{Artifact, Layer, chart_tarball, layer_of_tree};
 pub use access::Access;
-pub use artifact::{Artifact, Layer, chart_tarball, layer_of_tree};
 pub use store::digest_of;
 pub use trouble::Trouble;
 

@@ -102,8 +102,8 @@ impl HelmCharts {
         source: Source,
     ) -> Result<Build, Failure> {
         let built = match source {
-            Source::Repository(repository) => self.from_repository(object, status, &repository).await,
-            Source::Tree(kind, artifact) => self.from_tree(object, status, kind, artifact).await,
+            Source::Repository(repository) => self.build_from_repository(object, status, &repository).await,
+            Source::Tree(kind, artifact) => self.build_from_tree(object, status, kind, artifact).await,
         };
         built.map_err(|problem| match problem {
             Problem::Refused(failure) => failed(progress, FETCH_FAILED, failure),

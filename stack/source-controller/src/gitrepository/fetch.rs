@@ -13,6 +13,10 @@ use super::{GitRepositories, drifting, fetch_failed, settings_changed};
 use crate::{DEFAULT_TIMEOUT, auth::Access};
 
 /// What a fetch came to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is held at a time, and the large one is the usual one"
+)]
 pub(crate) enum Fetched {
     /// The server has the revision that is in storage, made with the same settings.
     Unchanged {

@@ -28,7 +28,7 @@ struct Loaded {
 }
 
 impl HelmCharts {
-    pub(super) async fn from_tree(
+    pub(super) async fn build_from_tree(
         &self,
         object: &HelmChart,
         status: &HelmChartStatus,

@@ -50,7 +50,7 @@ const UNAUTHORIZED: [&str; 5] = [
 ];
 
 impl HelmCharts {
-    pub(super) async fn from_repository(
+    pub(super) async fn build_from_repository(
         &self,
         object: &HelmChart,
         status: &HelmChartStatus,

@@ -135,8 +135,8 @@ async fn troubles_pass() {
         world.buckets.put("config", "a.yaml", "a");
         world.buckets.set_trouble(trouble, true);
         apply(&world, &json!({}));
-        world.wait(200).await;
-        assert!(ready(&world).contains(words), "{trouble:?}: {}", ready(&world));
+        let said = world.ready_says(KIND, words).await;
+        assert!(said.contains(words), "{trouble:?}: {said}");
         world.buckets.set_trouble(trouble, false);
         world.wait(1000).await;
         assert_eq!(world.files(KIND).await, named(&[("a.yaml", "a")]), "{trouble:?}");

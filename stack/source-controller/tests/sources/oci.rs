@@ -295,8 +295,8 @@ async fn bytes_that_are_not_those_of_the_digest_are_refused() {
         world.registry.put("org/app", "v1", &artifact(&[("a.yaml", "a")]));
         world.registry.set_trouble(trouble, true);
         apply(&world, &json!({}));
-        world.wait(200).await;
-        assert!(ready(&world).contains(words), "{trouble:?}: {}", ready(&world));
+        let said = world.ready_says(KIND, words).await;
+        assert!(said.contains(words), "{trouble:?}: {said}");
         assert_eq!(world.object(KIND)["status"]["artifact"], Value::Null);
         world.registry.set_trouble(trouble, false);
         world.wait(1000).await;

@@ -224,6 +224,17 @@ impl World {
         self.edges.clock.sleep(Duration::from_secs(seconds)).await;
     }
 
+    /// Waits until `Ready` says these words, for two hundred seconds at most. Gives what it says in the end.
+    pub(crate) async fn ready_says(&self, kind: &str, words: &str) -> String {
+        for _ in 0..200 {
+            self.wait(1).await;
+            if self.condition(kind, "Ready").contains(words) {
+                break;
+            }
+        }
+        self.condition(kind, "Ready")
+    }
+
     /// `status reason: message` of a condition, empty if there is none.
     pub(crate) fn condition(&self, kind: &str, condition: &str) -> String {
         let object = self.object(kind);

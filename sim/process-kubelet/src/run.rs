@@ -167,6 +167,7 @@ fn prepare(inner: &Inner, pod: &Pod, container: &Value, program: &Path) -> Resul
         None => None,
         Some(net) => Some(Isolation {
             link: net.link(&pod.ip),
+            hostname: pod.name.clone(),
             files: inner.files(pod, &directory).map_err(failed)?,
         }),
     };

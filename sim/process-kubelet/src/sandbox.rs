@@ -10,11 +10,12 @@ use std::{
 };
 
 use nix::{
+    sched::{CloneFlags, unshare},
     sys::{
         prctl,
         signal::{Signal, kill, killpg},
     },
-    unistd::Pid,
+    unistd::{self, Pid},
 };
 use tokio::sync::oneshot;
 
@@ -38,6 +39,8 @@ pub(crate) struct Spec {
 /// What a pod of its own network needs.
 pub(crate) struct Isolation {
     pub(crate) link: Link,
+    /// What the pod calls itself: holders of leases are named after it.
+    pub(crate) hostname: String,
     /// Files that replace the host's, such as `/etc/resolv.conf`.
     pub(crate) files: Vec<Mount>,
 }
@@ -85,6 +88,8 @@ fn prepare(spec: &Spec) -> io::Result<Command> {
     match &spec.isolation {
         Some(isolation) => {
             isolation.link.enter()?;
+            unshare(CloneFlags::CLONE_NEWUTS)?;
+            unistd::sethostname(&isolation.hostname)?;
             image = root::enter(spec, isolation)?;
         }
         None => root::imitate(&spec.directory, &spec.mounts)?,

@@ -125,7 +125,8 @@ async fn a_process_finds_what_its_pod_gives_it() {
                       grep -c BEGIN $POD_ROOT/var/run/secrets/kubernetes.io/serviceaccount/ca.crt; \
                       cat $POD_ROOT/etc/app/deep/key; echo; \
                       echo written > $POD_ROOT/data/file && cat $POD_ROOT/data/file; \
-                      echo $GREETING $WORD $0; exit 3";
+                      echo $GREETING $WORD $0; \
+                      [ $POD_ROOT ] && echo $HOSTNAME || cat /proc/sys/kernel/hostname; exit 3";
         let mut task = pod("task", "shell", &["-c", script, "$(WORD)-$(UNKNOWN)"]);
         task["spec"]["containers"][0]["env"] = json!([
             {"name": "WORD", "valueFrom": {"secretKeyRef": {"name": "secret", "key": "word"}}},
@@ -161,14 +162,14 @@ async fn a_process_finds_what_its_pod_gives_it() {
         assert_eq!(exit_code(&over), 3, "{log}");
         assert_eq!(
             log,
-            "default\n1\nvalue\nwritten\nhello world world world-$(UNKNOWN)\n"
+            "default\n1\nvalue\nwritten\nhello world world world-$(UNKNOWN)\ntask\n"
         );
         let tail = LogParams {
             tail_lines: Some(1),
             timestamps: true,
             ..LogParams::default()
         };
-        assert!(host.log("task", &tail).await.contains("Z hello world"));
+        assert!(host.log("task", &tail).await.contains("Z task"));
         host.real.shutdown().await;
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use artifact::Storage;
 use edges::Edges;
 use flux_api::{
-    Artifact, Condition, ConditionStatus, GitRepository, GitRepositoryStatus, Reason,
+    Artifact, Condition, ConditionStatus, GitRepository, GitRepositoryStatus,
     meta::{
         ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED, INCLUDE_UNAVAILABLE, READY, REQUESTED_AT,
         SOURCE_VERIFIED, STORAGE_OPERATION_FAILED,
@@ -20,7 +20,7 @@ use flux_api::{
 use flux_runtime::{Done, EventType, Failure, Progress, Reconciler};
 use kube::{Resource, ResourceExt};
 
-use crate::{Options, auth, unsupported};
+use crate::{Options, auth, source::trace, unsupported};
 use fetch::{Fetched, announce_revision};
 
 /// What makes a pass that changed nothing worth an event when they go.
@@ -182,11 +182,6 @@ fn in_storage(progress: &Progress, artifact: &Artifact) {
         reason::SUCCEEDED,
         message,
     );
-}
-
-/// An event that upstream does not send on to subscribers.
-async fn trace(progress: &Progress, reason: Reason, message: String) {
-    progress.event(EventType::Trace, Some(reason), message).await;
 }
 
 /// Whether the artifact was made with other settings than the object has now.

@@ -126,7 +126,7 @@ pub(crate) fn in_storage(progress: &Progress, reason: Reason, message: &str) {
 
 /// An event that upstream does not send on to subscribers.
 pub(crate) async fn trace(progress: &Progress, reason: Reason, message: String) {
-    progress.event(EventType::Normal, Some(reason), message).await;
+    progress.event(EventType::Trace, Some(reason), message).await;
 }
 
 /// What the pass found, for telling what is news at its end.

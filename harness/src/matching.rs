@@ -2,7 +2,7 @@
 
 mod state;
 
-pub(crate) use state::{Freshness, check, conditions, describe};
+pub(crate) use state::{Freshness, check, conditions, describe, held};
 
 use serde_json::{Map, Value};
 

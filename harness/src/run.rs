@@ -242,6 +242,7 @@ async fn prepare(source: &Source, options: &Options, started: Started) -> Result
         commits: BTreeMap::new(),
         heads: BTreeMap::new(),
         since: 0,
+        passed: 0,
         made: Vec::new(),
         changed: BTreeMap::new(),
         // A scenario about such requests makes its own.

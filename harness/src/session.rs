@@ -16,7 +16,7 @@ use manifest::object;
 use serde_json::Value;
 
 use crate::{
-    journal::{Journal, Key, later},
+    journal::{Journal, Key, What, later},
     limits,
     matching::{self, Difference, Freshness},
     scenario::{Object, ObjectRef, Placeholder, State, substitute},
@@ -41,6 +41,8 @@ pub(crate) struct Session {
     pub(crate) heads: BTreeMap<(String, String), String>,
     /// Where the observations since the latest action begin.
     pub(crate) since: usize,
+    /// Where the search for what is seen in passing goes on: one such state follows another.
+    pub(crate) passed: usize,
     /// What the scenario made itself, in this order.
     pub(crate) made: Vec<ObjectRef>,
     /// What was there before and the scenario changed, as it was.
@@ -136,13 +138,26 @@ impl Session {
             self.journal.catch_up()?;
             let state = if self.requested { &counted } else { state };
             let differences = matching::check(state, &self.journal, freshness.as_ref());
-            if differences.is_empty() {
+            if differences.is_empty() || self.was_seen_in_passing(state) {
                 return Ok(Ok(()));
             }
             if !self.next(deadline, &mut requests).await? {
                 return Ok(Err(differences));
             }
         }
+    }
+
+    /// Whether a state that does not last was seen since the latest action, and since the one before it.
+    fn was_seen_in_passing(&mut self, state: &State) -> bool {
+        if !state.is_in_passing() || state.event.is_some() {
+            return false;
+        }
+        let begin = self.passed.max(self.since);
+        let found = self.journal.history()[begin..].iter().position(|seen| {
+            seen.key.is(&state.object) && seen.what != What::Deleted && matching::held(state, &seen.object)
+        });
+        self.passed = found.map_or(self.passed, |found| begin + found);
+        found.is_some()
     }
 
     /// How long a time of watching is in the end: real time is not spent on hours.

@@ -52,6 +52,11 @@ pub(crate) fn check(state: &State, journal: &Journal, freshness: Option<&Freshne
     found
 }
 
+/// Whether one version of an object was as `state` says, of the generation that it then had.
+pub(crate) fn held(state: &State, object: &Value) -> bool {
+    state.exists && describe(state, object).is_empty() && of_older_generation(object).is_none()
+}
+
 /// How one version of an object differs from what `state` says of it.
 pub(crate) fn describe(state: &State, object: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
@@ -160,17 +165,8 @@ fn evaluate(expression: &str, object: &Value) -> Result<Value, String> {
 /// Why what is seen may still be the state before the latest action.
 fn stale(state: &State, object: &Value, journal: &Journal, freshness: &Freshness) -> Option<Difference> {
     let ready = state.conditions.get("Ready")?;
-    let generation = object.pointer("/metadata/generation").and_then(Value::as_i64)?;
-    let of_condition = conditions(object)
-        .find(|condition| condition["type"] == "Ready")
-        .and_then(|condition| condition["observedGeneration"].as_i64());
-    if of_condition.is_some_and(|observed| observed < generation) {
-        let seen = format!("observedGeneration {}", of_condition.unwrap_or_default());
-        return Some(Difference::new(
-            "condition Ready",
-            format!("one of generation {generation}"),
-            seen,
-        ));
+    if let Some(observed) = of_older_generation(object) {
+        return Some(observed);
     }
     if ready.status.as_deref() != Some("True") || suspended(object) {
         return None;
@@ -189,6 +185,22 @@ fn stale(state: &State, object: &Value, journal: &Journal, freshness: &Freshness
     let head = head_of(object, journal, freshness)?;
     let seen = revision.and_then(Value::as_str).unwrap_or_default();
     (!seen.ends_with(&head)).then(|| Difference::new(path, format!("the pushed commit {head}"), seen))
+}
+
+/// Whether the Ready condition is about a generation before the object's.
+fn of_older_generation(object: &Value) -> Option<Difference> {
+    let generation = object.pointer("/metadata/generation").and_then(Value::as_i64)?;
+    let observed = conditions(object)
+        .find(|condition| condition["type"] == "Ready")
+        .and_then(|condition| condition["observedGeneration"].as_i64())?;
+    (observed < generation).then(|| {
+        let expected = format!("one of generation {generation}");
+        Difference::new(
+            "condition Ready",
+            expected,
+            format!("observedGeneration {observed}"),
+        )
+    })
 }
 
 /// The commit that the source behind `object` should be at, when it follows a branch of a fixture repository.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The components that are killed.
-const COMPONENTS: [&str; 2] = ["kustomize-controller", "source-controller"];
+const COMPONENTS: [&str; 3] = ["helm-controller", "kustomize-controller", "source-controller"];
 
 /// What one gust does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

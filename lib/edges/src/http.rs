@@ -25,6 +25,18 @@ pub fn empty_body() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
+/// The response with half of its body, after which the connection is cut.
+///
+/// # Errors
+/// When the body cannot be read.
+pub async fn cut_short(response: Response<Body>) -> Result<Response<Body>, HttpError> {
+    let (parts, body) = response.into_parts();
+    let whole = body.collect().await.map_err(HttpError::Other)?.to_bytes();
+    let half = body_from(whole.slice(..whole.len() / 2));
+    let body = half.with_trailers(async { Some(Err(HttpError::Cut.into())) });
+    Ok(Response::from_parts(parts, body.boxed_unsync()))
+}
+
 /// Why there is no HTTP response. The text has no URL: the caller knows it and may hold secrets in it.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {

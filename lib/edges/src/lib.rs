@@ -21,7 +21,7 @@ pub use blocking::{Blocking, Caller, Cancelled};
 pub use client::HttpOptions;
 pub use clock::{Clock, Elapsed};
 pub use disk::DataDir;
-pub use http::{Body, BoxError, HttpClient, HttpError, body_from, empty_body};
+pub use http::{Body, BoxError, HttpClient, HttpError, body_from, cut_short, empty_body};
 pub use kube::{Impersonate, RemoteCluster, impersonate, remote_cluster};
 pub use listen::{HttpService, Listener, Serving};
 pub use net::{Net, Stream};

@@ -37,4 +37,4 @@ pub use queue::{Limits, Next};
 pub use reconciler::{Reconciler, RetryPolicy};
 pub use selector::matching;
 pub use verdict::{Announce, Disposition, Done, Failure, OrFail};
-pub use watch::{Change, Mapper, Objects, Watch};
+pub use watch::{Change, Mapper, Objects, Watch, artifact_revision, configuration_watches, parsed};

@@ -8,6 +8,7 @@ use futures::{
     StreamExt,
     stream::{self, BoxStream},
 };
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{
     Api, Client,
     api::DynamicObject,
@@ -15,6 +16,7 @@ use kube::{
     runtime::watcher::{self, Event},
 };
 use manifest::{Key, object};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// The controller's own objects as last seen.
@@ -40,6 +42,59 @@ pub struct Watch {
     pub labels: Option<String>,
     /// Whom a change concerns.
     pub map: Mapper,
+}
+
+/// Own objects by type; what cannot be read is left out, and its own pass tells why.
+pub fn parsed<T: DeserializeOwned>(objects: &Objects) -> impl Iterator<Item = (&Key, T)> {
+    objects.iter().filter_map(|(key, value)| {
+        let object = serde_json::from_value(Value::clone(value)).ok()?;
+        Some((key, object))
+    })
+}
+
+/// The revision of a source's artifact.
+pub fn artifact_revision(source: &Value) -> Option<&str> {
+    source.pointer("/status/artifact/revision")?.as_str()
+}
+
+/// Watches of the ConfigMaps and Secrets with these labels, for those of their namespace that refer to one by kind
+/// and name.
+pub fn configuration_watches<T: DeserializeOwned + 'static>(
+    labels: &str,
+    refers: fn(&T, &str, &str) -> bool,
+) -> Vec<Watch> {
+    let of_kind = |resource: ApiResource| {
+        let kind = resource.kind.clone();
+        Watch {
+            resource,
+            labels: Some(labels.to_owned()),
+            map: Arc::new(move |change, objects| {
+                of_configuration(change, objects, |found, name| refers(found, &kind, name))
+            }),
+        }
+    };
+    vec![
+        of_kind(ApiResource::erase::<ConfigMap>(&())),
+        of_kind(ApiResource::erase::<Secret>(&())),
+    ]
+}
+
+/// The objects that refer to a ConfigMap or Secret that changed.
+fn of_configuration<T: DeserializeOwned>(
+    change: &Change<'_>,
+    objects: &Objects,
+    refers: impl Fn(&T, &str) -> bool,
+) -> Vec<Key> {
+    let version = object::resource_version(change.new);
+    if change
+        .old
+        .is_some_and(|old| object::resource_version(old) == version)
+    {
+        return Vec::new();
+    }
+    let (namespace, name) = (object::namespace(change.new), object::name(change.new));
+    let referring = parsed(objects).filter(|(key, found)| key.namespace == namespace && refers(found, name));
+    referring.map(|(key, _)| key.clone()).collect()
 }
 
 /// The delay before a broken watch is opened again.

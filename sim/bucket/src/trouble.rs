@@ -4,10 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
 use edges::{Body, Clock, HttpError};
-use futures::stream;
 use http::{Request, Response, StatusCode};
-use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
 
 use crate::{BucketServer, refusal};
 
@@ -69,11 +66,6 @@ impl BucketServer {
         if !self.has(Trouble::Truncated) {
             return Ok(response);
         }
-        let (parts, body) = response.into_parts();
-        let whole = body.collect().await.map_err(HttpError::Other)?.to_bytes();
-        let half = whole.slice(..whole.len() / 2);
-        let frames = [Ok(Frame::data(half)), Err(HttpError::Cut.into())];
-        let body = StreamBody::new(stream::iter(frames)).boxed_unsync();
-        Ok(Response::from_parts(parts, body))
+        edges::cut_short(response).await
     }
 }

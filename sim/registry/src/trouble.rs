@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use edges::{Body, Clock, HttpError};
-use futures::stream;
 use http::{Method, Request, Response, StatusCode};
-use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::BodyExt;
 
 use crate::{RegistryServer, access::error, limits::SLOW_ANSWER};
 
@@ -76,7 +74,7 @@ impl RegistryServer {
             return corrupted(response).await;
         }
         if self.has(Trouble::Truncated) {
-            return truncated(response).await;
+            return edges::cut_short(response).await;
         }
         Ok(response)
     }
@@ -94,13 +92,4 @@ async fn corrupted(response: Response<Body>) -> Result<Response<Body>, HttpError
         *last ^= 1;
     }
     Ok(Response::from_parts(parts, edges::body_from(bytes)))
-}
-
-async fn truncated(response: Response<Body>) -> Result<Response<Body>, HttpError> {
-    let (parts, body) = response.into_parts();
-    let whole = body.collect().await.map_err(HttpError::Other)?.to_bytes();
-    let half = whole.slice(..whole.len() / 2);
-    let frames = [Ok(Frame::data(half)), Err(HttpError::Cut.into())];
-    let body = StreamBody::new(stream::iter(frames)).boxed_unsync();
-    Ok(Response::from_parts(parts, body))
 }

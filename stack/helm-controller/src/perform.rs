@@ -2,7 +2,7 @@
 
 use flux_api::{
     ConditionStatus::{False, True, Unknown},
-    HelmReleaseStatus,
+    HelmReleaseStatus, Reason,
     helm_release::{HelmSnapshot, ReleaseAction},
     kustomization::ResourceInventory,
     meta::{RELEASED, REMEDIATED, TEST_SUCCESS},
@@ -308,36 +308,10 @@ async fn roll_back(task: &Task<'_>, status: &mut HelmReleaseStatus) -> Result<()
     if let Some(record) = written.values().next_back() {
         status.inventory = inventory_of(task, record).await;
     }
-    if let Err(error) = outcome {
-        let text = error.to_string();
-        let message = format!(
-            "Helm rollback to previous release {name} with chart {chart} failed: {}",
-            text.trim()
-        );
-        count(&mut status.failures);
-        let long = actor.with_log(&message);
-        tell(
-            progress,
-            REMEDIATED,
-            (False, ROLLBACK_FAILED),
-            Warning,
-            &message,
-            &long,
-        )
-        .await;
-        return if written.is_empty() { Err(error) } else { Ok(()) };
-    }
-    let message = format!("Helm rollback to previous release {name} with chart {chart} succeeded");
-    tell(
-        progress,
-        REMEDIATED,
-        (True, ROLLBACK_SUCCEEDED),
-        Normal,
-        &message,
-        &message,
-    )
-    .await;
-    Ok(())
+    let deed = format!("Helm rollback to previous release {name} with chart {chart}");
+    let reasons = (ROLLBACK_SUCCEEDED, ROLLBACK_FAILED);
+    let left_traces = !written.is_empty();
+    tell_remediation(task, status, &deed, reasons, outcome, left_traces).await
 }
 
 async fn remediate_by_uninstalling(task: &Task<'_>, status: &mut HelmReleaseStatus) -> Result<(), Error> {
@@ -357,36 +331,40 @@ async fn remediate_by_uninstalling(task: &Task<'_>, status: &mut HelmReleaseStat
         Ok(_) => Err(Error::new(format!("release: not found: {}", current.name))),
         Err(error) => Err(error),
     };
-    if let Err(error) = outcome {
-        let text = error.to_string();
-        let message = format!(
-            "Helm uninstall remediation for release {name} with chart {chart} failed: {}",
-            text.trim()
-        );
-        count(&mut status.failures);
-        let long = actor.with_log(&message);
+    let deed = format!("Helm uninstall remediation for release {name} with chart {chart}");
+    let reasons = (UNINSTALL_SUCCEEDED, UNINSTALL_FAILED);
+    let left_traces = !written.is_empty();
+    tell_remediation(task, status, &deed, reasons, outcome, left_traces).await
+}
+
+/// Tells how a remediation ended; of its failure only one that left no traces is an error.
+async fn tell_remediation(
+    task: &Task<'_>,
+    status: &mut HelmReleaseStatus,
+    deed: &str,
+    (succeeded, failed): (Reason, Reason),
+    outcome: Result<(), Error>,
+    left_traces: bool,
+) -> Result<(), Error> {
+    let Task { actor, progress, .. } = task;
+    let Err(error) = outcome else {
+        let message = format!("{deed} succeeded");
         tell(
             progress,
             REMEDIATED,
-            (False, UNINSTALL_FAILED),
-            Warning,
+            (True, succeeded),
+            Normal,
             &message,
-            &long,
+            &message,
         )
         .await;
-        return if written.is_empty() { Err(error) } else { Ok(()) };
-    }
-    let message = format!("Helm uninstall remediation for release {name} with chart {chart} succeeded");
-    tell(
-        progress,
-        REMEDIATED,
-        (True, UNINSTALL_SUCCEEDED),
-        Normal,
-        &message,
-        &message,
-    )
-    .await;
-    Ok(())
+        return Ok(());
+    };
+    let message = format!("{deed} failed: {}", error.to_string().trim());
+    count(&mut status.failures);
+    let long = actor.with_log(&message);
+    tell(progress, REMEDIATED, (False, failed), Warning, &message, &long).await;
+    if left_traces { Ok(()) } else { Err(error) }
 }
 
 /// Uninstalls the release for good: because it goes, or because another takes its place.

@@ -7,8 +7,7 @@ use flux_api::{
     helm_release::ChartReferenceKind,
     meta::{READY, is_ready},
 };
-use flux_runtime::{Change, Objects, Watch};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use flux_runtime::{Change, Objects, Watch, artifact_revision, configuration_watches, parsed};
 use kube::discovery::ApiResource;
 use manifest::{Key, object};
 use serde_json::Value;
@@ -39,29 +38,9 @@ pub(crate) fn watches(config: &Config) -> Vec<Watch> {
         ));
     }
     if let Some(labels) = &config.config_selector {
-        watches.push(Watch {
-            resource: ApiResource::erase::<ConfigMap>(&()),
-            labels: Some(labels.clone()),
-            map: Arc::new(|change, objects| of_configuration("ConfigMap", change, objects)),
-        });
-        watches.push(Watch {
-            resource: ApiResource::erase::<Secret>(&()),
-            labels: Some(labels.clone()),
-            map: Arc::new(|change, objects| of_configuration("Secret", change, objects)),
-        });
+        watches.extend(configuration_watches(labels, refers));
     }
     watches
-}
-
-fn parsed(objects: &Objects) -> impl Iterator<Item = (&Key, HelmRelease)> {
-    objects.iter().filter_map(|(key, value)| {
-        let object = serde_json::from_value(Value::clone(value)).ok()?;
-        Some((key, object))
-    })
-}
-
-fn revision(source: &Value) -> Option<&str> {
-    source.pointer("/status/artifact/revision")?.as_str()
 }
 
 fn ready(source: &Value) -> bool {
@@ -71,17 +50,17 @@ fn ready(source: &Value) -> bool {
 
 /// The HelmReleases that have not tried a source's new revision.
 fn of_source(kind: ChartReferenceKind, change: &Change<'_>, objects: &Objects) -> Vec<Key> {
-    let Some(now) = revision(change.new) else {
+    let Some(now) = artifact_revision(change.new) else {
         return Vec::new();
     };
     let known = change
         .old
-        .is_some_and(|old| revision(old) == Some(now) && (ready(old) || !ready(change.new)));
+        .is_some_and(|old| artifact_revision(old) == Some(now) && (ready(old) || !ready(change.new)));
     if known {
         return Vec::new();
     }
     let (namespace, name) = (object::namespace(change.new), object::name(change.new));
-    let referring = parsed(objects).filter(|(_, found)| {
+    let referring = parsed::<HelmRelease>(objects).filter(|(_, found)| {
         let status = found.status.clone().unwrap_or_default();
         let tried = match kind {
             ChartReferenceKind::HelmChart => status.last_attempted_revision,
@@ -98,21 +77,7 @@ fn of_source(kind: ChartReferenceKind, change: &Change<'_>, objects: &Objects) -
     referring.map(|(key, _)| key.clone()).collect()
 }
 
-/// The HelmReleases that refer to a ConfigMap or Secret that changed.
-fn of_configuration(kind: &str, change: &Change<'_>, objects: &Objects) -> Vec<Key> {
-    let version = object::resource_version(change.new);
-    if change
-        .old
-        .is_some_and(|old| object::resource_version(old) == version)
-    {
-        return Vec::new();
-    }
-    let (namespace, name) = (object::namespace(change.new), object::name(change.new));
-    let referring =
-        parsed(objects).filter(|(key, found)| key.namespace == namespace && refers(found, kind, name));
-    referring.map(|(key, _)| key.clone()).collect()
-}
-
+/// Whether a HelmRelease refers to a ConfigMap or Secret of its namespace.
 fn refers(found: &HelmRelease, kind: &str, name: &str) -> bool {
     let mut values = found.spec.values_from.iter().flatten();
     let secret = found
@@ -171,7 +136,15 @@ mod tests {
     fn configuration_wakes_those_that_refer_to_it() {
         let new = json!({"metadata": {"name": "v", "namespace": "ns", "resourceVersion": "2"}});
         let change = Change { old: None, new: &new };
-        assert_eq!(of_configuration("Secret", &change, &objects(json!({}))).len(), 1);
-        assert!(of_configuration("ConfigMap", &change, &objects(json!({}))).is_empty());
+        let woken: Vec<_> = configuration_watches("", refers)
+            .iter()
+            .map(|watch| {
+                (
+                    watch.resource.kind.clone(),
+                    (watch.map)(&change, &objects(json!({}))).len(),
+                )
+            })
+            .collect();
+        assert_eq!(woken, [("ConfigMap".to_owned(), 0), ("Secret".to_owned(), 1)]);
     }
 }

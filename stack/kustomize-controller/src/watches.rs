@@ -6,11 +6,9 @@ use std::{
 };
 
 use flux_api::{Bucket, ExternalArtifact, GitRepository, Kustomization, OciRepository, meta, meta::is_ready};
-use flux_runtime::{Change, Objects, Watch};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use flux_runtime::{Change, Objects, Watch, artifact_revision, configuration_watches, parsed};
 use kube::discovery::ApiResource;
 use manifest::{Key, object};
-use serde_json::Value;
 
 use crate::Config;
 
@@ -33,41 +31,21 @@ pub(crate) fn watches(config: &Config) -> Vec<Watch> {
         watches.push(source(ApiResource::erase::<ExternalArtifact>(&())));
     }
     if let Some(labels) = &config.config_selector {
-        watches.push(Watch {
-            resource: ApiResource::erase::<ConfigMap>(&()),
-            labels: Some(labels.clone()),
-            map: Arc::new(|change, objects| of_configuration("ConfigMap", change, objects)),
-        });
-        watches.push(Watch {
-            resource: ApiResource::erase::<Secret>(&()),
-            labels: Some(labels.clone()),
-            map: Arc::new(|change, objects| of_configuration("Secret", change, objects)),
-        });
+        watches.extend(configuration_watches(labels, refers));
     }
     watches
 }
 
-fn revision(source: &Value) -> Option<&str> {
-    source.pointer("/status/artifact/revision")?.as_str()
-}
-
-fn parsed(objects: &Objects) -> impl Iterator<Item = (&Key, Kustomization)> {
-    objects.iter().filter_map(|(key, value)| {
-        let object = serde_json::from_value(Value::clone(value)).ok()?;
-        Some((key, object))
-    })
-}
-
 /// The Kustomizations that have not tried a source's new revision, those that others depend on first.
 fn of_source(kind: &str, change: &Change<'_>, objects: &Objects) -> Vec<Key> {
-    let Some(now) = revision(change.new) else {
+    let Some(now) = artifact_revision(change.new) else {
         return Vec::new();
     };
-    if change.old.is_some_and(|old| revision(old) == Some(now)) {
+    if change.old.is_some_and(|old| artifact_revision(old) == Some(now)) {
         return Vec::new();
     }
     let mut dependents = BTreeMap::new();
-    for (key, found) in parsed(objects) {
+    for (key, found) in parsed::<Kustomization>(objects) {
         let refers = found.spec.source_ref.kind.as_str() == kind
             && found.spec.source_ref.name == object::name(change.new)
             && found.source_namespace() == object::namespace(change.new);
@@ -112,21 +90,7 @@ fn sorted(batch: &BTreeMap<Key, Kustomization>) -> Vec<Key> {
     order
 }
 
-/// The Kustomizations that refer to a ConfigMap or Secret that changed.
-fn of_configuration(kind: &str, change: &Change<'_>, objects: &Objects) -> Vec<Key> {
-    let version = object::resource_version(change.new);
-    if change
-        .old
-        .is_some_and(|old| object::resource_version(old) == version)
-    {
-        return Vec::new();
-    }
-    let (namespace, name) = (object::namespace(change.new), object::name(change.new));
-    let referring =
-        parsed(objects).filter(|(key, found)| key.namespace == namespace && refers(found, kind, name));
-    referring.map(|(key, _)| key.clone()).collect()
-}
-
+/// Whether a Kustomization refers to a ConfigMap or Secret of its namespace.
 fn refers(found: &Kustomization, kind: &str, name: &str) -> bool {
     let variables = found
         .spec
@@ -160,7 +124,7 @@ fn refers(found: &Kustomization, kind: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -214,7 +178,8 @@ mod tests {
         let objects = objects(&[("a", &[], ""), ("b", &[], "")]);
         let new = json!({"metadata": {"name": "b-vars", "namespace": "ns", "resourceVersion": "2"}});
         let change = Change { old: None, new: &new };
-        assert_eq!(names(&of_configuration("ConfigMap", &change, &objects)), ["b"]);
-        assert!(of_configuration("Secret", &change, &objects).is_empty());
+        let [maps, secrets] = [0, 1].map(|kind| configuration_watches("", refers)[kind].clone());
+        assert_eq!(names(&(maps.map)(&change, &objects)), ["b"]);
+        assert!((secrets.map)(&change, &objects).is_empty());
     }
 }

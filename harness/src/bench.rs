@@ -1,5 +1,7 @@
 //! The figures that the README quotes, measured on this machine.
 
+mod doors;
+
 use std::{fs, io};
 
 use edges::{Clock, Seed};
@@ -44,7 +46,8 @@ pub(crate) fn measure() -> io::Result<Vec<Figure>> {
     }
     let start = clock.since(began).as_secs_f64() / f64::from(STARTS);
     let applies = with_world(Seed(0), dry_runs)?;
-    Ok(vec![
+    let mut figures = doors::measure()?;
+    figures.extend([
         Figure {
             what: "world start until the extension is ready",
             value: format!("{:.1} ms", start * 1000.0),
@@ -57,7 +60,8 @@ pub(crate) fn measure() -> io::Result<Vec<Figure>> {
             what: "dry-run applies that change nothing",
             value: format!("{applies:.0} a second"),
         },
-    ])
+    ]);
+    Ok(figures)
 }
 
 fn with_world<T>(
@@ -127,7 +131,7 @@ fn deployment() -> Value {
 
 /// How much the process grows by a world, as the kernel counts it; the average of several kept at once.
 fn memory() -> io::Result<String> {
-    let Some(before) = resident() else {
+    let Some(before) = resident("self") else {
         return Ok("not measured: no /proc/self/statm".to_owned());
     };
     let mut kept = Vec::new();
@@ -138,22 +142,26 @@ fn memory() -> io::Result<String> {
             .map_err(|miss| other(&miss))?;
         kept.push((world, runtime));
     }
-    let after = resident().unwrap_or(before);
+    let after = resident("self").unwrap_or(before);
     let each = after.saturating_sub(before) / u64::from(STARTS);
     // A world's tasks end with its runtime, which must still be there when the world goes.
     for (world, runtime) in kept {
         let _entered = runtime.enter();
         drop(world);
     }
-    #[expect(clippy::cast_precision_loss, reason = "megabytes for people")]
-    let megabytes = each as f64 / 1e6;
-    Ok(format!("{megabytes:.1} MB"))
+    Ok(megabytes(each))
 }
 
-/// Resident memory in bytes.
-fn resident() -> Option<u64> {
+fn megabytes(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "megabytes for people")]
+    let megabytes = bytes as f64 / 1e6;
+    format!("{megabytes:.1} MB")
+}
+
+/// Resident memory of a process in bytes.
+fn resident(process: &str) -> Option<u64> {
     const PAGE_BYTES: u64 = 4096;
-    let text = fs::read_to_string("/proc/self/statm").ok()?;
+    let text = fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
     let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
     Some(pages * PAGE_BYTES)
 }

@@ -179,6 +179,11 @@ pub struct State {
     pub event: Option<EventMatch>,
 }
 
+/// Whether a Secret of this name is Helm's record of one attempt to release something.
+pub(crate) fn is_release(name: &str) -> bool {
+    name.starts_with("sh.helm.release.v1.")
+}
+
 /// Members that count what happened.
 const RECORDS: [&str; 2] = ["status.history", "spec.leaseTransitions"];
 

@@ -1,10 +1,17 @@
 //! What the extension did to a cluster in the end, compared with an undisturbed run: faults may delay, nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use serde_json::Value;
+use base64::{Engine, prelude::BASE64_STANDARD as BASE64};
+use serde_json::{Value, json};
 
-use crate::{invariant::by_extension, journal::Key, session::Session, target::NAMESPACE, verdict::Miss};
+use crate::{
+    invariant::by_extension, journal::Key, scenario::is_release, session::Session, target::NAMESPACE,
+    verdict::Miss,
+};
 
 /// What a run came to.
 #[derive(Debug, Clone, Default)]
@@ -20,15 +27,20 @@ impl Deeds {
         let writes = session.cluster.writes(0);
         let deleted = writes
             .iter()
-            .filter(|write| by_extension(write))
+            .filter(|write| by_extension(write) && !(write.resource == "secrets" && is_release(&write.name)))
             .map(|write| format!("{} {}/{}", write.resource, write.namespace, write.name));
         let objects = session.journal.objects().iter();
-        let left = objects
+        let (records, objects): (Vec<_>, Vec<_>) = objects
             .filter(|(key, object)| lasts(key, object))
-            .map(|(key, object)| (key.clone(), object["data"].clone()));
+            .partition(|(key, _)| key.kind == "Secret" && is_release(&key.name));
+        let mut left: BTreeMap<Key, Value> = objects
+            .into_iter()
+            .map(|(key, object)| (key.clone(), object["data"].clone()))
+            .collect();
+        left.extend(released(&records));
         Self {
             deleted: deleted.collect(),
-            left: left.collect(),
+            left,
         }
     }
 
@@ -56,6 +68,39 @@ impl Deeds {
     }
 }
 
+/// The release that each Helm release came to. How many attempts it took, and when, is a record of what happened.
+fn released(records: &[(&Key, &Arc<Value>)]) -> BTreeMap<Key, Value> {
+    let mut newest: BTreeMap<Key, (i64, Value)> = BTreeMap::new();
+    for (key, object) in records {
+        let text = object["data"]["release"]
+            .as_str()
+            .and_then(|text| BASE64.decode(text).ok())
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let record = text.and_then(|text| helm::Record::decode(&text).ok());
+        // What cannot be read must be the same in every run.
+        let (name, version, content) = match record {
+            Some(record) => {
+                let content = json!({
+                    "chart": record.chart["metadata"], "config": record.config, "manifest": record.manifest,
+                    "status": record.info.status,
+                });
+                (record.name, record.version, content)
+            }
+            None => (key.name.clone(), 0, object["data"].clone()),
+        };
+        let release = Key {
+            name: format!("release {name}"),
+            ..(*key).clone()
+        };
+        let known = newest.entry(release).or_insert((version, Value::Null));
+        if known.0 <= version {
+            *known = (version, content);
+        }
+    }
+    let newest = newest.into_iter();
+    newest.map(|(key, (_, content))| (key, content)).collect()
+}
+
 /// Whether an object would be there in any run: no record of what happened, nothing that a controller of Kubernetes
 /// makes for another object, none of the extension's own.
 fn lasts(key: &Key, object: &Value) -> bool {
@@ -69,8 +114,6 @@ fn lasts(key: &Key, object: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn key(name: &str) -> Key {

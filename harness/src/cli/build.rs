@@ -10,6 +10,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use kustomize::{Files, Options, Order, ReadError, RootOnly};
+use serde_json::Value;
 
 use super::{Exit, complain};
 use crate::target::offline;
@@ -48,6 +49,25 @@ enum What {
     },
     /// Prints what `helm template` prints.
     Chart(Box<chart::ChartArgs>),
+    /// Prints what helm-controller would install: values, names, schemas, post-renderers and labels included.
+    ///
+    /// Nothing is asked of a cluster. Definitions come first and hooks last; Secrets are printed in plain text.
+    Helmrelease {
+        /// The HelmRelease's name.
+        name: String,
+        /// The chart that its source would hold: a folder or an archive.
+        #[arg(long, value_name = "CHART")]
+        chart: PathBuf,
+        /// Manifests of the HelmRelease and of the ConfigMaps and Secrets that it refers to. May be repeated.
+        #[arg(long, value_name = "FILE", required = true)]
+        file: Vec<PathBuf>,
+        /// The version of Kubernetes that templates see.
+        #[arg(long, value_name = "VERSION")]
+        kube_version: Option<String>,
+        /// Versions of the API that templates see besides Helm's own.
+        #[arg(short, long, value_name = "VERSION", value_delimiter = ',')]
+        api_versions: Vec<String>,
+    },
 }
 
 pub(super) fn run(args: &BuildArgs) -> io::Result<Exit> {
@@ -61,6 +81,15 @@ pub(super) fn run(args: &BuildArgs) -> io::Result<Exit> {
             source,
         } => kustomization(name, path, file, source.as_deref()).map_err(|error| format!("error: {error}")),
         What::Chart(args) => chart::rendered(args).map_err(|error| format!("Error: {error}")),
+        What::Helmrelease {
+            name,
+            chart,
+            file,
+            kube_version,
+            api_versions,
+        } => chart::capabilities(kube_version.as_deref(), api_versions)
+            .and_then(|capabilities| helm_release(name, chart, file, &capabilities))
+            .map_err(|error| format!("error: {error}")),
     };
     for warning in &warnings {
         complain(warning);
@@ -122,6 +151,30 @@ fn kustomization(
     let below = directory
         .strip_prefix(&tree)
         .map_err(|_| format!("{} is not below {}", directory.display(), tree.display()))?;
+    let manifests = manifests(files)?;
+    let objects = offline::kustomization(name, &manifests, &tree, &below.to_string_lossy())?;
+    Ok(kustomize::to_yaml(&objects))
+}
+
+fn helm_release(
+    name: &str,
+    chart: &Path,
+    files: &[PathBuf],
+    capabilities: &helm::Capabilities,
+) -> Result<String, String> {
+    let chart = chart::load(chart)?;
+    let manifests = manifests(files)?;
+    offline::helm_release(
+        name,
+        &manifests,
+        &chart,
+        capabilities,
+        &mut chart::Offline::here(),
+    )
+}
+
+/// The objects in files.
+fn manifests(files: &[PathBuf]) -> Result<Vec<Value>, String> {
     let mut manifests = Vec::new();
     for file in files {
         let shown = file.display();
@@ -129,8 +182,7 @@ fn kustomization(
         let documents = yaml::read_documents(&text, yaml::Dialect::Kubernetes);
         manifests.extend(documents.map_err(|error| format!("{shown}: {error}"))?);
     }
-    let objects = offline::kustomization(name, &manifests, &tree, &below.to_string_lossy())?;
-    Ok(kustomize::to_yaml(&objects))
+    Ok(manifests)
 }
 
 /// The whole file system: kustomize's own rules say what is read of it.
@@ -255,6 +307,52 @@ mod tests {
         assert!(error.contains(" is not below "), "{error}");
         let error = kustomization("app", &dir, &[folder.path().join("none")], None).unwrap_err();
         assert!(error.contains("none: "), "{error}");
+    }
+
+    #[test]
+    fn a_release_is_printed_as_it_would_be_installed() {
+        let folder = tree();
+        for (path, text) in [
+            ("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n"),
+            ("c/values.yaml", "replicas: 1\n"),
+            (
+                "c/templates/a.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\ndata:\n  v: {{ \
+                 .Values.replicas | quote }}\n",
+            ),
+            (
+                "release.yaml",
+                "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n\
+                 metadata: {name: web, namespace: flux}\nspec:\n  interval: 1h\n  targetNamespace: apps\n  \
+                 chartRef: {kind: OCIRepository, name: web}\n  valuesFrom: [{kind: ConfigMap, name: v}]\n",
+            ),
+            (
+                "v.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: v}\ndata: {values.yaml: \"replicas: 7\"}\n",
+            ),
+            ("broken.yaml", "a: b\nc: [\n"),
+        ] {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let at = |name: &str| folder.path().join(name);
+        let capabilities = helm::Capabilities::default();
+        let files = [at("release.yaml"), at("v.yaml")];
+        let text = helm_release("web", &at("c"), &files, &capabilities).unwrap();
+        assert_eq!(
+            text,
+            "---\n# Source: c/templates/a.yaml\napiVersion: v1\ndata:\n  v: \"7\"\nkind: ConfigMap\nmetadata:\n  \
+             labels:\n    helm.toolkit.fluxcd.io/name: web\n    helm.toolkit.fluxcd.io/namespace: flux\n  name: \
+             apps-web\n"
+        );
+        let error = helm_release("web", &at("c"), &[at("broken.yaml")], &capabilities).unwrap_err();
+        assert!(
+            error.contains("broken.yaml: ") && error.contains("line "),
+            "{error}"
+        );
+        let error = helm_release("web", &at("none"), &files, &capabilities).unwrap_err();
+        assert!(error.contains("none not found"), "{error}");
     }
 
     #[test]

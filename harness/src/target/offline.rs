@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use gotemplate::World;
+use helm::{Capabilities, Chart};
 use serde_json::Value;
 
 /// The objects that the extension would apply for a Kustomization.
@@ -12,4 +14,15 @@ pub(crate) fn kustomization(
     directory: &str,
 ) -> Result<Vec<Value>, String> {
     extension::build_kustomization(name, manifests, tree, directory)
+}
+
+/// The text of what the extension would install for a HelmRelease.
+pub(crate) fn helm_release(
+    name: &str,
+    manifests: &[Value],
+    chart: &Chart,
+    capabilities: &Capabilities,
+    world: &mut (dyn World + Send),
+) -> Result<String, String> {
+    extension::build_helm_release(name, manifests, chart, capabilities, world)
 }

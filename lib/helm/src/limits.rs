@@ -20,3 +20,9 @@ pub(crate) const MAX_NAMES: usize = 30;
 
 /// Bytes of a record of a release. A Secret holds a megabyte of it, compressed; Helm has no limit.
 pub(crate) const MAX_RECORD: u64 = 64 * 1024 * 1024;
+
+/// Bytes of a `values.schema.json`. Helm has no limit.
+pub(crate) const MAX_SCHEMA: usize = 4 * 1024 * 1024;
+
+/// Levels of a `values.schema.json`. Helm has no limit below Go's 10,000.
+pub(crate) const MAX_SCHEMA_DEPTH: usize = 100;

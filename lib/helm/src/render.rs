@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use version::{Constraint, Version};
 
 use gotemplate::World;
@@ -11,6 +12,7 @@ use crate::{
     chart::{Chart, File},
     dependencies, engine,
     error::Error,
+    schema::{self, SchemaValidation},
     sorted::{self, Hook, Manifest},
     values::{Table, coalesce},
 };
@@ -103,10 +105,11 @@ pub fn render(
     values: &Table,
     release: &Release,
     capabilities: &Capabilities,
+    validation: SchemaValidation,
     world: &mut (dyn World + Send),
 ) -> Result<Rendered, Error> {
     // Templates may be nested deeper than the stack of the caller.
-    gotemplate::deep(|| rendered(chart, values, release, capabilities, world))
+    gotemplate::deep(|| rendered(chart, values, release, capabilities, validation, world))
         .map_err(|error| Error::new(error.to_string()))?
 }
 
@@ -126,6 +129,7 @@ fn rendered(
     values: &Table,
     release: &Release,
     capabilities: &Capabilities,
+    validation: SchemaValidation,
     world: &mut dyn World,
 ) -> Result<Rendered, Error> {
     if !matches!(chart.metadata.kind.as_str(), "" | "application") {
@@ -138,7 +142,16 @@ fn rendered(
     let mut chart = chart.clone();
     dependencies::process(&mut chart, values)
         .map_err(|error| error.context("chart dependencies processing failed"))?;
-    let values = coalesce(&chart, values.clone(), false)?;
+    let mut values = coalesce(&chart, values.clone(), false)?;
+    if validation == SchemaValidation::Enforce {
+        // The validator wants a value, the engine a table.
+        let whole = Value::Object(values);
+        schema::check(&chart, &whole)?;
+        values = match whole {
+            Value::Object(values) => values,
+            _ => Table::new(),
+        };
+    }
     check_kube_version(&chart, capabilities)?;
     let mut files = engine::render(&chart, &values, release, capabilities, world)?;
     let own_notes = format!("{}/templates/NOTES.txt", chart.name());

@@ -7,7 +7,7 @@ use std::{
 };
 
 use gotemplate::{CertificateRequest, World};
-use helm::{Capabilities, Chart, File, Ignore, KubeVersion, Release};
+use helm::{Capabilities, Chart, File, Ignore, KubeVersion, Release, SchemaValidation};
 use serde_json::{Map, Value};
 
 /// Cases where this crate says something else on purpose, each with the reason.
@@ -19,6 +19,12 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "lib/yaml takes an end of document where go-yaml does not",
     ),
     ("nochart", "the folder's name is not known here"),
+    ("format draft-07", "the validator words it otherwise"),
+    ("format date draft-07", "the validator words it otherwise"),
+    ("bad pattern", "the validator words it otherwise"),
+    ("pattern lookahead", "the validator words it otherwise"),
+    ("bad schema", "the validator resolves no such address"),
+    ("ref file", "no file of the machine is read"),
 ];
 
 /// A cluster that has nothing, at a fixed time.
@@ -142,7 +148,12 @@ fn template(case: &Value) -> Result<String, String> {
     if let Some(namespace) = case["namespace"].as_str() {
         namespace.clone_into(&mut release.namespace);
     }
-    let rendered = helm::render(&chart, &values, &release, &capabilities, &mut Offline).map_err(say)?;
+    let validation = match case["skip_schema_validation"] == true {
+        true => SchemaValidation::Skip,
+        false => SchemaValidation::Enforce,
+    };
+    let world = &mut Offline;
+    let rendered = helm::render(&chart, &values, &release, &capabilities, validation, world).map_err(say)?;
     Ok(rendered.text(case["include_crds"] == true))
 }
 
@@ -159,9 +170,18 @@ fn masked(text: &str) -> String {
 
 #[test]
 fn renders_as_helm_template() {
-    let vectors: Value = serde_json::from_str(include_str!("../vectors/template.json")).unwrap();
+    agrees(include_str!("../vectors/template.json"), 200);
+}
+
+#[test]
+fn holds_values_against_schemas_as_helm_template() {
+    agrees(include_str!("../vectors/schema.json"), 100);
+}
+
+fn agrees(vectors: &str, least: usize) {
+    let vectors: Value = serde_json::from_str(vectors).unwrap();
     let cases = vectors["cases"].as_array().unwrap();
-    assert!(cases.len() > 200);
+    assert!(cases.len() > least);
     let mut wrong = Vec::new();
     for case in cases {
         let name = case["label"].as_str().or(case["chart"].as_str()).unwrap();

@@ -9,6 +9,8 @@ use std::{collections::BTreeMap, path::Path};
 
 use edges::Edges;
 use flux_runtime::run_process;
+use gotemplate::World;
+use helm::{Capabilities, Chart};
 use serde_json::Value;
 
 pub use log::{Log, LogEncoding, LogLevel};
@@ -54,6 +56,28 @@ pub fn build_kustomization(
         tree,
         directory,
     })
+}
+
+/// The text of what the extension would install for a HelmRelease: definitions, objects, and hooks last.
+///
+/// `manifests` has it, and the ConfigMaps and Secrets that it refers to; `chart` is what its source would hold.
+///
+/// # Errors
+/// A text in the words of the condition that a cluster would show; also when something is referred to and not given.
+pub fn build_helm_release(
+    name: &str,
+    manifests: &[Value],
+    chart: &Chart,
+    capabilities: &Capabilities,
+    world: &mut (dyn World + Send),
+) -> Result<String, String> {
+    let asked = helm_controller::Offline {
+        name,
+        manifests,
+        chart,
+        capabilities,
+    };
+    helm_controller::offline(&asked, world)
 }
 
 /// Looks whether a component would understand its arguments, and how it would log.

@@ -13,7 +13,7 @@ use std::{sync::Mutex, time::Duration};
 use edges::Edges;
 use flux_api::HelmRelease;
 use flux_runtime::HealthExpressions;
-use helm::{Chart, Record};
+use helm::{Chart, Record, SchemaValidation};
 use serde_json::{Map, Value};
 use ssa::{ApiError, Cluster, ResourceManager};
 
@@ -96,8 +96,16 @@ impl Actor<'_> {
             revision,
             upgrade,
         };
-        let rendered =
-            render::render(self.edges, &self.cluster, &wanted.chart, &wanted.values, &release).await?;
+        let disabled = match upgrade {
+            true => self.object.upgrade().disable_schema_validation,
+            false => self.object.install().disable_schema_validation,
+        };
+        let validation = match disabled {
+            Some(true) => SchemaValidation::Skip,
+            _ => SchemaValidation::Enforce,
+        };
+        let Wanted { chart, values } = wanted;
+        let rendered = render::render(self.edges, &self.cluster, chart, values, &release, validation).await?;
         crate::post_render::apply(self.object, rendered).map_err(Error::new)
     }
 

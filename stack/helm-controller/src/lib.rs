@@ -8,6 +8,7 @@
 //! - `atomic`: observe (`state`, `drift`), decide (`decide`), act (`perform`, `action`), again and again;
 //! - `storage`, `snapshot`, `report`: what is kept and told of it;
 //! - `render`, `post_render`, `objects`, `wait`: what the actions work with;
+//! - [`offline`]: what would be installed, without a cluster;
 //! - `watches`: what wakes the controller.
 
 mod action;
@@ -19,6 +20,7 @@ mod decide;
 mod dependencies;
 mod drift;
 mod objects;
+mod offline;
 mod perform;
 mod post_render;
 mod reconcile;
@@ -36,6 +38,7 @@ use std::sync::Arc;
 use edges::Edges;
 
 pub use config::Config;
+pub use offline::{Offline, offline};
 
 /// Runs the controller until it is dropped.
 pub async fn run(edges: Edges, config: Config) {

@@ -7,7 +7,7 @@ use std::{
 
 use edges::{Edges, Rng};
 use gotemplate::{CertificateRequest, World};
-use helm::{Capabilities, Chart, KubeVersion, Release, Rendered};
+use helm::{Capabilities, Chart, KubeVersion, Release, Rendered, SchemaValidation};
 use jiff::Timestamp;
 use manifest::{Gvk, ObjectRef};
 use serde_json::{Map, Value, json};
@@ -29,6 +29,7 @@ pub(crate) async fn render(
     chart: &Chart,
     values: &Map<String, Value>,
     release: &Release,
+    validation: SchemaValidation,
 ) -> Result<Rendered, Error> {
     let capabilities = capabilities(cluster).await?;
     let seed = edges.seed.derive("helm").derive(&format!(
@@ -43,7 +44,7 @@ pub(crate) async fn render(
             known: &known,
             asked: BTreeSet::new(),
         };
-        let rendered = helm::render(chart, values, release, &capabilities, &mut world);
+        let rendered = helm::render(chart, values, release, &capabilities, validation, &mut world);
         let asked = world.asked;
         if asked.is_empty() {
             return rendered.map_err(|error| Error::new(error.to_string()));

@@ -21,23 +21,56 @@ pub(crate) async fn compose(cluster: &Cluster, object: &HelmRelease) -> Result<T
     let inline = inline(object).map_err(failed)?;
     let mut values = Table::new();
     for reference in object.spec.values_from.iter().flatten() {
-        let source = ObjectRef {
-            gvk: Gvk::new("v1", reference.kind.as_str()),
-            namespace: object.namespace().unwrap_or_default(),
-            name: reference.name.clone(),
-        };
+        let source = source(object, reference);
         let found = match cluster.get(&source).await {
             Ok(found) => Ok(Some(found)),
             Err(error) if error.is_not_found() && reference.optional == Some(true) => Ok(None),
             Err(error) => Err(error.to_string()),
         };
-        let merged = found.and_then(|found| match found {
-            Some(found) => merge(values.clone(), reference, &found, &inline),
-            None => Ok(values.clone()),
-        });
-        values = merged.map_err(|cause| failed(unresolved(reference, &source, &cause)))?;
+        values = add(values, reference, &source, found, &inline).map_err(failed)?;
     }
     Ok(merge_maps(values, inline))
+}
+
+/// The values of a release, if what it refers to is given rather than read.
+pub(crate) fn compose_from(
+    object: &HelmRelease,
+    given: impl Fn(&ObjectRef) -> Option<Value>,
+) -> Result<Table, String> {
+    let inline = inline(object)?;
+    let mut values = Table::new();
+    for reference in object.spec.values_from.iter().flatten() {
+        let source = source(object, reference);
+        let found = match given(&source) {
+            None if reference.optional != Some(true) => Err("it is not given".to_owned()),
+            found => Ok(found),
+        };
+        values = add(values, reference, &source, found, &inline)?;
+    }
+    Ok(merge_maps(values, inline))
+}
+
+fn source(object: &HelmRelease, reference: &ValuesReference) -> ObjectRef {
+    ObjectRef {
+        gvk: Gvk::new("v1", reference.kind.as_str()),
+        namespace: object.namespace().unwrap_or_default(),
+        name: reference.name.clone(),
+    }
+}
+
+/// The values with those of what was found, if anything was.
+fn add(
+    values: Table,
+    reference: &ValuesReference,
+    source: &ObjectRef,
+    found: Result<Option<Value>, String>,
+    inline: &Table,
+) -> Result<Table, String> {
+    let merged = found.and_then(|found| match found {
+        Some(found) => merge(values, reference, &found, inline),
+        None => Ok(values),
+    });
+    merged.map_err(|cause| unresolved(reference, source, &cause))
 }
 
 /// The values in the spec; their numbers are those of YAML.

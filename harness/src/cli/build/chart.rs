@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use edges::{Clock, Rng, Seed};
 use gotemplate::{CertificateRequest, World};
-use helm::{Capabilities, Chart, File, Ignore, KubeVersion, Release};
+use helm::{Capabilities, Chart, File, Ignore, KubeVersion, Release, SchemaValidation};
 use serde_json::{Map, Value};
 
 /// What to render, and with what.
@@ -46,6 +46,9 @@ pub(super) struct ChartArgs {
     /// Prints what stands in crds/ too.
     #[arg(long)]
     include_crds: bool,
+    /// Does not hold the values against values.schema.json.
+    #[arg(long)]
+    skip_schema_validation: bool,
 }
 
 /// The text, or what Helm says after `Error: `.
@@ -53,24 +56,33 @@ pub(super) fn rendered(args: &ChartArgs) -> Result<String, String> {
     let say = |error: helm::Error| error.shown();
     let values = values(args)?;
     let chart = load(&args.chart)?;
-    let mut capabilities = Capabilities::default();
-    if let Some(version) = &args.kube_version {
-        capabilities.kube_version = KubeVersion::parse(version).map_err(say)?;
-    }
-    capabilities
-        .api_versions
-        .extend(args.api_versions.iter().cloned());
+    let capabilities = capabilities(args.kube_version.as_deref(), &args.api_versions)?;
     let release = Release {
         name: args.name.clone(),
         namespace: args.namespace.clone(),
         ..Release::default()
     };
-    let mut world = Offline {
-        clock: Clock::system(),
-        rng: Seed::random().rng(),
+    let mut world = Offline::here();
+    let validation = match args.skip_schema_validation {
+        true => SchemaValidation::Skip,
+        false => SchemaValidation::Enforce,
     };
-    let rendered = helm::render(&chart, &values, &release, &capabilities, &mut world).map_err(say)?;
+    let rendered =
+        helm::render(&chart, &values, &release, &capabilities, validation, &mut world).map_err(say)?;
     Ok(rendered.text(args.include_crds))
+}
+
+/// Helm's own, with another version and with more of the API.
+pub(super) fn capabilities(
+    kube_version: Option<&str>,
+    api_versions: &[String],
+) -> Result<Capabilities, String> {
+    let mut capabilities = Capabilities::default();
+    if let Some(version) = kube_version {
+        capabilities.kube_version = KubeVersion::parse(version).map_err(|error| error.shown())?;
+    }
+    capabilities.api_versions.extend(api_versions.iter().cloned());
+    Ok(capabilities)
 }
 
 fn values(args: &ChartArgs) -> Result<Map<String, Value>, String> {
@@ -107,7 +119,8 @@ fn values(args: &ChartArgs) -> Result<Map<String, Value>, String> {
     Ok(values)
 }
 
-fn load(path: &Path) -> Result<Chart, String> {
+/// Loads a folder or an archive.
+pub(super) fn load(path: &Path) -> Result<Chart, String> {
     let failed = |error: std::io::Error| format!("path {} not found: {error}", path.display());
     if !fs::metadata(path).map_err(failed)?.is_dir() {
         return Chart::load_archive(&fs::read(path).map_err(failed)?).map_err(|error| error.shown());
@@ -168,9 +181,18 @@ fn collect(
 }
 
 /// This machine's time and chance, and no cluster.
-struct Offline {
+pub(super) struct Offline {
     clock: Clock,
     rng: Rng,
+}
+
+impl Offline {
+    pub(super) fn here() -> Self {
+        Self {
+            clock: Clock::system(),
+            rng: Seed::random().rng(),
+        }
+    }
 }
 
 impl World for Offline {
@@ -235,6 +257,7 @@ mod tests {
             kube_version: None,
             api_versions: Vec::new(),
             include_crds: false,
+            skip_schema_validation: false,
         };
         assert_eq!(
             rendered(&args).unwrap(),
@@ -248,5 +271,21 @@ mod tests {
             rendered(&wrong).unwrap_err(),
             "failed parsing --set data: key \"a\" has no value"
         );
+        let schema = r#"{"properties": {"kind": {"maxLength": 3}}}"#;
+        fs::write(folder.path().join("values.schema.json"), schema).unwrap();
+        let checked = ChartArgs {
+            set: vec!["kind=Some".to_owned()],
+            ..wrong
+        };
+        assert_eq!(
+            rendered(&checked).unwrap_err(),
+            "values don't meet the specifications of the schema(s) in the following chart(s):\nc:\n- at '/kind': \
+             maxLength: got 4, want 3\n"
+        );
+        let skipped = ChartArgs {
+            skip_schema_validation: true,
+            ..checked
+        };
+        assert!(rendered(&skipped).unwrap().ends_with("kind: Some\n"));
     }
 }

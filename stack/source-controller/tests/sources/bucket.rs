@@ -22,6 +22,7 @@ fn ready(world: &World) -> String {
     world.condition(KIND, "Ready")
 }
 
+// Covers: SC-55, SC-57.
 #[tokio::test(start_paused = true)]
 async fn objects_become_an_artifact_and_are_followed() {
     let world = World::start();
@@ -85,6 +86,7 @@ async fn objects_become_an_artifact_and_are_followed() {
     }
 }
 
+// Covers: SC-56.
 #[tokio::test(start_paused = true)]
 async fn what_the_server_refuses_is_told() {
     let world = World::start();

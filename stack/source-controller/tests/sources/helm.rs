@@ -43,6 +43,7 @@ fn ready(world: &World, kind: &str) -> String {
     world.condition(kind, "Ready")
 }
 
+// Covers: SC-42, SC-46, SC-51.
 #[tokio::test(start_paused = true)]
 async fn an_index_becomes_an_artifact_and_charts_follow_it() {
     let world = World::start();
@@ -104,6 +105,7 @@ async fn an_index_becomes_an_artifact_and_charts_follow_it() {
     );
 }
 
+// Covers: SC-43.
 #[tokio::test(start_paused = true)]
 async fn what_is_wrong_with_an_index_is_told() {
     let world = World::start();
@@ -144,6 +146,7 @@ async fn what_is_wrong_with_an_index_is_told() {
     );
 }
 
+// Covers: SC-45, SC-47.
 #[tokio::test(start_paused = true)]
 async fn a_repository_of_type_oci_is_only_data() {
     let world = World::start();
@@ -186,6 +189,7 @@ async fn a_repository_of_type_oci_is_only_data() {
     );
 }
 
+// Covers: SC-44.
 #[tokio::test(start_paused = true)]
 async fn credentials_open_a_private_repository() {
     let world = World::start();
@@ -230,6 +234,7 @@ async fn credentials_open_a_private_repository() {
     assert!(!world.shows(REPOSITORY, "hunter2") && !world.shows(CHART, "hunter2"));
 }
 
+// Covers: SC-47, SC-50.
 #[tokio::test(start_paused = true)]
 async fn values_files_are_merged_and_mistakes_stall() {
     let world = World::start();
@@ -277,6 +282,7 @@ async fn values_files_are_merged_and_mistakes_stall() {
     );
 }
 
+// Covers: SC-49, SC-52.
 #[tokio::test(start_paused = true)]
 async fn charts_of_a_tree_are_packaged() {
     let world = World::start();
@@ -346,6 +352,7 @@ async fn charts_of_a_tree_are_packaged() {
     );
 }
 
+// Covers: SC-48.
 #[tokio::test(start_paused = true)]
 async fn a_source_that_is_missing_is_waited_for() {
     let world = World::start();

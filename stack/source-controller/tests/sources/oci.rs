@@ -27,6 +27,7 @@ fn stored(revision: &str) -> String {
     format!("True Succeeded: stored artifact for digest '{revision}'")
 }
 
+// Covers: SC-32, SC-39.
 #[tokio::test(start_paused = true)]
 async fn a_tag_becomes_an_artifact_and_is_followed() {
     let world = World::start();
@@ -90,6 +91,7 @@ async fn a_tag_becomes_an_artifact_and_is_followed() {
     assert_eq!(world.get(url).await.0, 404);
 }
 
+// Covers: SC-33.
 #[tokio::test(start_paused = true)]
 async fn versions_and_digests_are_found() {
     let world = World::start();
@@ -134,6 +136,7 @@ async fn versions_and_digests_are_found() {
     );
 }
 
+// Covers: SC-34.
 #[tokio::test(start_paused = true)]
 async fn what_the_registry_lacks_is_told() {
     let world = World::start();
@@ -156,6 +159,7 @@ async fn what_the_registry_lacks_is_told() {
     assert_eq!(world.condition(KIND, "FetchFailed"), "");
 }
 
+// Covers: SC-35.
 #[tokio::test(start_paused = true)]
 async fn an_address_with_a_tag_stalls() {
     let world = World::start();
@@ -171,6 +175,7 @@ async fn an_address_with_a_tag_stalls() {
     assert_eq!(world.object(KIND)["status"]["observedGeneration"], 1);
 }
 
+// Covers: SC-36.
 #[tokio::test(start_paused = true)]
 async fn credentials_open_a_private_registry() {
     for access in [
@@ -233,6 +238,7 @@ async fn credentials_open_a_private_registry() {
     }
 }
 
+// Covers: SC-38, SC-40.
 #[tokio::test(start_paused = true)]
 async fn layers_are_chosen_and_copied() {
     let world = World::start();
@@ -354,6 +360,7 @@ fn pair() -> (Vec<u8>, String) {
     (key.as_ref().to_vec(), pem)
 }
 
+// Covers: SC-41.
 #[tokio::test(start_paused = true)]
 async fn only_what_a_trusted_key_signed_is_stored() {
     let world = World::start();
